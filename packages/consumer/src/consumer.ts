@@ -1,0 +1,190 @@
+import {
+  type CloseOptions,
+  type ConsumerHealth,
+  type Handler,
+  type QueueContract,
+  type Rabbit,
+  SurehopError,
+} from '@surehop/core';
+import { functionOption, integer, internalsOf, knownKeys, type RabbitInternals } from '@surehop/core/internal';
+import { brokerLaysAside, type Knowledge } from './broker-move.ts';
+import {
+  type ConsumerOptions,
+  type RawConsumerOptions,
+  type RawQueue,
+  type ResolvedConsumerOptions,
+  resolveConsumerOptions,
+} from './consumer-options.ts';
+import { Copies } from './copies.ts';
+import { Failures } from './failures.ts';
+import { Intake } from './intake.ts';
+import { type Source, sourceOf } from './source.ts';
+import { Work } from './work.ts';
+
+/** Takes messages from one queue and settles each by what its handler does. Made by {@link createConsumer}. */
+export interface Consumer extends AsyncDisposable {
+  readonly queue: string;
+  /**
+   * Takes no more messages; those not started go back to the queue, running handlers finish. Resolves once the broker
+   * hands out no more. It stays so through lost connections, until `resume()`.
+   */
+  pause(): Promise<void>;
+  /** Takes messages again. Resolves once the broker hands them out, or once it is paused again or closed. */
+  resume(): Promise<void>;
+  /** What is known now, from memory. */
+  health(): ConsumerHealth;
+  /**
+   * Takes no more messages, gives back those not started, waits for running handlers and for the confirms of retries and
+   * dead letters. After the time limit, signals are aborted and the messages of handlers that still run are given back;
+   * no attempt is counted. Safe to call twice: the second caller gets the first caller's promise.
+   *
+   * @param options.timeoutMs how long to wait for running handlers, in milliseconds. Default `drainTimeoutMs`
+   * @throws {SurehopError} SUREHOP_OPTION_INVALID for a wrong `timeoutMs` or an unknown option, and nothing else; nothing is closed then
+   */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/**
+ * Consumes a queue: declares what its contract describes, and calls the handler for each message. Resolves once the
+ * broker hands out messages. From then on the consumer comes back from whatever ends its subscription.
+ *
+ * A handler that returns acknowledges its message. One that throws has it again after the next delay of the contract,
+ * and in the dead-letter queue after the last.
+ *
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID; at once TOPOLOGY_MISMATCH (also a raw queue that does not exist),
+ *   ACCESS_REFUSED and CLOSED; SUREHOP_CONNECT_TIMEOUT after `startTimeoutMs`. Nothing is left behind then
+ */
+export function createConsumer<In, Out>(
+  rabbit: Rabbit,
+  queue: QueueContract<In, Out>,
+  handler: Handler<Out>,
+  options?: ConsumerOptions,
+): Promise<Consumer>;
+/** The same for a queue without a contract: it is not declared, only what stands around it, and bodies are bytes. */
+export function createConsumer(
+  rabbit: Rabbit,
+  queue: RawQueue,
+  handler: Handler<Uint8Array>,
+  options?: RawConsumerOptions,
+): Promise<Consumer>;
+export async function createConsumer(
+  rabbit: Rabbit,
+  queue: QueueContract | RawQueue,
+  handler: Handler<never>,
+  options: RawConsumerOptions = {},
+): Promise<Consumer> {
+  const source = sourceOf(queue, options);
+  functionOption('the handler', handler);
+  const resolved = resolveConsumerOptions(options, source.isRaw);
+  const internals = internalsOf(rabbit);
+  if (internals.isClosing) throw closedError();
+  const consumer = new QueueConsumer(internals, source, handler, resolved);
+  await consumer.start();
+  return consumer;
+}
+
+class QueueConsumer implements Consumer {
+  readonly queue: string;
+  readonly #internals: RabbitInternals;
+  readonly #options: ResolvedConsumerOptions;
+  readonly #copies: Copies;
+  readonly #work: Work;
+  readonly #intake: Intake;
+  #closing: Promise<void> | undefined;
+
+  constructor(internals: RabbitInternals, source: Source, handler: Handler<never>, options: ResolvedConsumerOptions) {
+    const { queue, topology, delaysMs } = source;
+    const { clock } = internals.effects;
+    this.queue = queue;
+    this.#internals = internals;
+    this.#options = options;
+    this.#copies = new Copies(internals, queue, topology);
+    const laysAside = (): boolean => brokerLaysAside(knowledgeOf(internals, source));
+    const failures = new Failures({ queue, delaysMs, brokerLaysAside: laysAside, copies: this.#copies, internals });
+    this.#work = new Work({ queue, handler, body: source.body, ...options, clock, log: internals.log, failures });
+    this.#intake = new Intake({ internals, ...source, ...options, work: this.#work });
+  }
+
+  async start(): Promise<void> {
+    const { effects, consumers, consumeLink } = this.#internals;
+    const { startTimeoutMs } = this.#options;
+    consumers.add(this);
+    this.#intake.start();
+    const deadline = effects.clock.deadline(startTimeoutMs);
+    try {
+      await this.#intake.whenConsuming(deadline);
+    } catch (thrown) {
+      const { state } = consumeLink;
+      const linkFailure = state.phase === 'waiting' ? state.cause : undefined;
+      await this.close({ timeoutMs: 0 });
+      const cause = this.#intake.lastFailure ?? linkFailure;
+      throw deadline.aborted ? startTimeout(this.queue, startTimeoutMs, cause) : thrown;
+    }
+    if (this.#closing === undefined) return;
+    await this.#closing;
+    throw closedError();
+  }
+
+  async pause(): Promise<void> {
+    await this.#intake.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#intake.resume();
+  }
+
+  health(): ConsumerHealth {
+    const { phase, inHand, isQuarantined } = this.#intake;
+    const { stuckHandlers } = this.#work;
+    const { unstored } = this.#copies;
+    return { queue: this.queue, phase, inHand, quarantine: isQuarantined, stuckHandlers, unstoredCopies: unstored };
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    try {
+      knownKeys('close()', options, ['timeoutMs']);
+      const { timeoutMs = this.#options.drainTimeoutMs } = options;
+      integer('timeoutMs', timeoutMs, 0);
+      this.#closing = this.#close(timeoutMs);
+    } catch (error) {
+      return Promise.reject(error); // nothing was closed
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { effects, consumers, options } = this.#internals;
+    await this.#intake.close(timeoutMs);
+    this.#work.unwatch();
+    await this.#copies.close(effects.clock.deadline(Math.min(options.rpcTimeoutMs, 2_000)));
+    consumers.delete(this);
+  }
+}
+
+function knowledgeOf({ options, topology }: RabbitInternals, { queue, isRaw, isCautious }: Source): Knowledge {
+  const state = topology.health().find(({ entity }) => entity === `queue "${queue}"`)?.state;
+  return { mode: options.topology, isRaw, isQuorum: isCautious, state };
+}
+
+function closedError(): SurehopError {
+  return new SurehopError('SUREHOP_CLOSED', 'the connection was closed by close(); nothing is consumed any more', {
+    retryable: false,
+  });
+}
+
+function startTimeout(queue: string, timeoutMs: number, cause: Error | undefined): SurehopError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new SurehopError(
+    'SUREHOP_CONNECT_TIMEOUT',
+    `queue "${queue}" could not be consumed within ${timeoutMs} ms${why}`,
+    {
+      retryable: true,
+      cause,
+    },
+  );
+}

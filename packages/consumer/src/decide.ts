@@ -1,0 +1,85 @@
+import { type FailureReason, fallbackDelayMs, isDeadLetter, isRetryLater, smallestRung } from '@surehop/core/internal';
+
+/** What becomes of a message that failed. */
+export type Verdict =
+  | {
+      readonly verdict: 'retry';
+      /** How long it waits at the least, in milliseconds. */
+      readonly delayMs: number;
+      /** The delay of the rung that it waits in; shorter than `delayMs` where none is long enough: it is sent on then. */
+      readonly rungMs: number;
+      /** Whether this failure uses up an attempt. */
+      readonly countAttempt: boolean;
+      /** Not to be handled before, in milliseconds since the Unix epoch; undefined where the rung alone is long enough. */
+      readonly notBefore: number | undefined;
+    }
+  | { readonly verdict: 'dead'; readonly reason: FailureReason };
+
+/** A body that cannot be read. Not exported: no handler can throw it. */
+export class UnreadableBody extends Error {
+  override readonly name = 'UnreadableBody';
+  readonly reason: 'undecodable' | 'invalid';
+  readonly error: Error;
+
+  constructor(reason: 'undecodable' | 'invalid', error: Error) {
+    super(error.message, { cause: error });
+    this.reason = reason;
+    this.error = error;
+  }
+}
+
+/**
+ * Pure: what a failure means.
+ *
+ * @param attempt 1 for the first
+ * @param delaysMs the waits between attempts: attempts are one more
+ * @param now in milliseconds since the Unix epoch
+ */
+export function decide(error: unknown, attempt: number, delaysMs: readonly number[], now: number): Verdict {
+  if (error instanceof UnreadableBody) return { verdict: 'dead', reason: error.reason };
+  if (isDeadLetter(error)) return { verdict: 'dead', reason: 'dead-letter' };
+  const asked = retryLater(error);
+  const countAttempt = asked?.countAttempt ?? true;
+  const delayMs = delaysMs[attempt - 1];
+  if (countAttempt && delayMs === undefined) return { verdict: 'dead', reason: 'failed' };
+  if (asked !== undefined) return { verdict: 'retry', countAttempt, ...waitFor(asked.delayMs, delaysMs, now) };
+  const rungMs = delayMs ?? fallbackDelayMs;
+  return { verdict: 'retry', delayMs: rungMs, rungMs, countAttempt, notBefore: undefined };
+}
+
+/** How many times a message may go round a rung of less than a minute to wait for as long as was asked. */
+const shortRounds = 10;
+
+/**
+ * Pure: where a message waits for so long. Beyond the longest rung it goes round until its time has come; where that
+ * would be often, on a rung of a minute, since on a short one it would do nothing but be copied.
+ */
+export function waitFor(
+  delayMs: number,
+  delaysMs: readonly number[],
+  now: number,
+): { readonly delayMs: number; readonly rungMs: number; readonly notBefore: number | undefined } {
+  const own = smallestRung(delaysMs, delayMs);
+  const isGoodEnough = own !== undefined && (own >= fallbackDelayMs || delayMs <= own * shortRounds);
+  const rungMs = isGoodEnough ? own : fallbackDelayMs;
+  return { delayMs, rungMs, notBefore: rungMs < delayMs ? now + delayMs : undefined };
+}
+
+/** The rest of a wait that is not worth another round, in milliseconds. */
+const negligibleMs = 50;
+
+/** Pure: how long a message must still wait by its `surehop-not-before`, in milliseconds; undefined when it may be handled. */
+export function stillToWait(notBefore: number | undefined, now: number): number | undefined {
+  return notBefore !== undefined && notBefore - now > negligibleMs ? notBefore - now : undefined;
+}
+
+/** The longest that a queue can keep a message waiting, in milliseconds. */
+const tenYearsMs = 315_360_000_000;
+
+/** Of another copy of the package, or made by hand, it may hold anything. */
+function retryLater(error: unknown): { readonly delayMs: number; readonly countAttempt: boolean } | undefined {
+  if (!isRetryLater(error)) return undefined;
+  const { delayMs, countAttempt } = error;
+  if (!Number.isSafeInteger(delayMs) || delayMs < 0) return undefined;
+  return { delayMs: Math.min(delayMs, tenYearsMs), countAttempt: countAttempt !== false };
+}

@@ -1,0 +1,313 @@
+import { type ConsumerHealth, SurehopError } from '@surehop/core';
+import {
+  asError,
+  type Backoff,
+  DriverError,
+  errorFields,
+  fullJitter,
+  type LinkSession,
+  limited,
+  type RabbitInternals,
+  sessionLoop,
+  settled,
+  sleep,
+  type Topology,
+} from '@surehop/core/internal';
+import { Caution } from './caution.ts';
+import { Condition } from './condition.ts';
+import type { Delivery } from './delivery.ts';
+import { Pace } from './pace.ts';
+import { deliveryCountOf } from './quarantine.ts';
+import { subscribingFault } from './subscribing-fault.ts';
+import { type End, Subscription } from './subscription.ts';
+import type { Work } from './work.ts';
+
+export interface IntakeOptions {
+  readonly internals: RabbitInternals;
+  readonly queue: string;
+  readonly topology: Topology;
+  readonly work: Work;
+  readonly concurrency: number;
+  readonly prefetch: number;
+  readonly drainTimeoutMs: number;
+  /** Quorum queues only; undefined for a queue without delivery counts. */
+  readonly deliveryLimit: number | undefined;
+  /** Whether nobody can make the queue when it is missing. */
+  readonly isForeign: boolean;
+  /** Whether the first delivery is looked at alone. */
+  readonly isCautious: boolean;
+}
+
+/** How long `close()` waits, beyond its limit, for the confirms of copies, and then for the end of its channels, in milliseconds. */
+const answersMs = 5_000;
+const farewellMs = 2_000;
+
+/**
+ * Keeps one subscription on the queue through whatever ends it, each with a channel and a consumer tag of its own, and
+ * never waits for the handlers of an old one. Those that were replaced live on until their last delivery is settled.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #condition = new Condition();
+  readonly #stop = new AbortController();
+  readonly #retired = new Set<Subscription>();
+  #phase: ConsumerHealth['phase'] = 'subscribing';
+  readonly #caution: Caution;
+  readonly #pace: Pace;
+  #current: Subscription | undefined;
+  #isPaused = false;
+  /** Something spoke against the topology: it is asserted again before the next subscription. */
+  #isDoubted = false;
+  /** What keeps it from subscribing and waiting will not mend. */
+  #fault: SurehopError | undefined;
+  #lastFailure: Error | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    const { effects, log } = options.internals;
+    this.#caution = new Caution({ ...options, clock: effects.clock, log, isIdle: () => this.inHand === 0 });
+    this.#pace = new Pace(effects.clock);
+  }
+
+  get phase(): ConsumerHealth['phase'] {
+    return this.#phase;
+  }
+
+  get inHand(): number {
+    return this.#subscriptions.reduce((sum, { inHand }) => sum + inHand, 0);
+  }
+
+  get isQuarantined(): boolean {
+    return this.#caution.isQuarantined;
+  }
+
+  get lastFailure(): Error | undefined {
+    return this.#lastFailure;
+  }
+
+  start(): void {
+    const { internals } = this.#options;
+    this.#running = sessionLoop({
+      link: internals.consumeLink,
+      clock: internals.effects.clock,
+      backoff: this.#backoff(),
+      stop: this.#stop.signal,
+      serve: (session) => this.#serve(session),
+      onFailure: (thrown) => this.#onFailure(asError(thrown)),
+    }).catch((bug: unknown) => {
+      internals.log.error({ queue: this.#options.queue, ...errorFields(bug) }, 'the consumer ended');
+    });
+  }
+
+  /** Resolves with the first subscription; rejects with what waiting will not mend, or the signal's reason. */
+  async whenConsuming(signal: AbortSignal): Promise<void> {
+    await this.#condition.until(() => this.#phase !== 'subscribing' || this.#fault !== undefined, signal);
+    if (this.#phase === 'subscribing' && this.#fault !== undefined) throw this.#fault;
+  }
+
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    if (this.#current === undefined) this.#setPhase('paused');
+    else void this.#current.retire();
+    this.#condition.changed();
+    await this.#condition.until(() => !this.#isPaused || !['subscribing', 'consuming'].includes(this.#phase));
+  }
+
+  async resume(): Promise<void> {
+    this.#isPaused = false;
+    if (this.#current === undefined || this.#current.isRetired) this.#setPhase('subscribing');
+    this.#condition.changed();
+    await this.#condition.until(() => this.#isPaused || this.#phase !== 'subscribing');
+  }
+
+  /** Cancels first, so that only the window is given back. Bounded; never rejects. */
+  async close(timeoutMs: number): Promise<void> {
+    const { clock } = this.#options.internals.effects;
+    this.#setPhase('closing');
+    this.#stop.abort();
+    this.#caution.unwatch();
+    const open = this.#subscriptions;
+    const drained = clock.deadline(timeoutMs);
+    const cancelled = Promise.all(open.map((subscription) => subscription.retire()));
+    await Promise.allSettled(open.map((subscription) => subscription.whenIdle(drained)));
+    const answered = clock.deadline(answersMs);
+    await settled(cancelled, answered).catch(() => undefined);
+    for (const subscription of open) subscription.returnRunning(closeTimeout(timeoutMs));
+    await Promise.allSettled(open.map((subscription) => subscription.whenSettled(answered)));
+    const farewell = clock.deadline(farewellMs);
+    const closed = Promise.all([...open.map((subscription) => subscription.close(farewell)), this.#running]);
+    await settled(closed, farewell).catch(() => undefined);
+    this.#setPhase('closed');
+  }
+
+  get #subscriptions(): Subscription[] {
+    return this.#current === undefined ? [...this.#retired] : [...new Set([...this.#retired, this.#current])];
+  }
+
+  /** One generation of the link: one subscription after the other, until it or its channel is lost. */
+  async #serve(session: LinkSession): Promise<void> {
+    const { internals, topology } = this.#options;
+    const over = AbortSignal.any([this.#stop.signal, session.lost]);
+    try {
+      while (!over.aborted) {
+        if (this.#isPaused) {
+          this.#setPhase('paused');
+          await this.#condition.until(() => !this.#isPaused, over);
+          this.#setPhase('subscribing');
+        }
+        await internals.topology.ensure(topology, over, this.#isDoubted);
+        this.#isDoubted = false;
+        if (!this.#isPaused && !over.aborted) await this.#subscribe(session, over);
+      }
+    } catch (thrown) {
+      if (!over.aborted) throw thrown;
+      // Given up while the topology was still being tried: what it failed with is why.
+      const { cause } = asError(thrown);
+      if (this.#stop.signal.aborted && cause !== undefined) this.#lastFailure ??= asError(cause);
+    } finally {
+      this.#setPhase(this.#isPaused ? 'paused' : 'subscribing');
+    }
+  }
+
+  /** Resolves when a subscription was replaced; rejects when it was lost. */
+  async #subscribe(session: LinkSession, over: AbortSignal): Promise<void> {
+    const { internals } = this.#options;
+    const subscription = this.#newSubscription();
+    this.#current = subscription;
+    try {
+      await subscription.open(session);
+      if (!subscription.isRetired) this.#opened(session);
+      const end = await subscription.ended;
+      if (end.kind !== 'retired') throw this.#lost(end);
+      this.#keep(subscription);
+      await subscription.retire();
+    } catch (thrown) {
+      if (thrown instanceof DriverError && thrown.scope === 'channel') this.#isDoubted = true;
+      throw thrown;
+    } finally {
+      this.#current = undefined;
+    }
+    if (this.isQuarantined && !this.#isPaused) await this.#calm(over);
+    const pauseMs = this.#pace.replaced();
+    if (pauseMs > 0 && !this.#isPaused) await sleep(internals.effects.clock, pauseMs, over);
+  }
+
+  /** A crash would count against whatever else is in hand: it gets the time to end first. */
+  async #calm(over: AbortSignal): Promise<void> {
+    const { internals, drainTimeoutMs } = this.#options;
+    const { signal, clear } = limited(internals.effects.clock, drainTimeoutMs, over);
+    await Promise.allSettled([...this.#retired].map((subscription) => subscription.whenIdle(signal)));
+    clear();
+  }
+
+  #newSubscription(): Subscription {
+    const { internals, queue, prefetch, concurrency, work, deliveryLimit } = this.#options;
+    const { effects, options } = internals;
+    const { isNarrow } = this.#caution;
+    const subscription: Subscription = new Subscription({
+      queue,
+      tag: `${options.name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}-${effects.newId()}`,
+      prefetch: isNarrow ? 1 : prefetch,
+      slots: isNarrow ? 1 : concurrency,
+      clock: effects.clock,
+      rpcTimeoutMs: options.rpcTimeoutMs,
+      deliveryCountOf: (message) => (deliveryLimit === undefined ? 0 : deliveryCountOf(message)),
+      hasRoom: () => work.awaitedHandlers < concurrency,
+      take: (delivery, { onStuck, onReturned }) =>
+        work.take(delivery, {
+          onStuck: () => {
+            onStuck();
+            this.#current?.startNext();
+          },
+          onReturned: (wasStuck) => {
+            onReturned(wasStuck);
+            this.#current?.startNext();
+          },
+        }),
+      onArrival: (delivery) => (subscription === this.#current ? this.#caution.arrived(delivery) : 'take'),
+      onSettled: (delivery) => this.#onSettled(subscription, delivery),
+      onAllStuck: () => {
+        if (subscription !== this.#current) return;
+        internals.log.error({ queue }, 'every handler is past its time limit: subscribing anew with fresh slots');
+        void subscription.retire();
+      },
+    });
+    return subscription;
+  }
+
+  /** Lives on until its last delivery is settled. */
+  #keep(subscription: Subscription): void {
+    const { effects, options } = this.#options.internals;
+    this.#retired.add(subscription);
+    const finish = async (): Promise<void> => {
+      await subscription.retire();
+      await subscription.whenSettled();
+      // Also when its channel was lost: its handlers were abandoned then, and returned nothing.
+      this.#current?.startNext();
+      await subscription.close(effects.clock.deadline(options.rpcTimeoutMs));
+      this.#retired.delete(subscription);
+    };
+    void finish();
+  }
+
+  #onSettled(subscription: Subscription, delivery: Delivery): void {
+    if (subscription !== this.#current || !this.#caution.settled(delivery)) return;
+    // Asked to end before the acknowledgement leaves, so that nothing comes after it and has to be given back.
+    void subscription.retire();
+  }
+
+  #opened(session: LinkSession): void {
+    const { queue, internals } = this.#options;
+    const isBack = this.#lastFailure !== undefined;
+    this.#fault = undefined;
+    this.#lastFailure = undefined;
+    this.#pace.opened();
+    this.#caution.watchIdle();
+    this.#setPhase('consuming');
+    const fields = { queue, host: session.host, generation: session.generation };
+    if (isBack) internals.log.warn(fields, 'consuming again');
+  }
+
+  #lost({ kind, cause }: Extract<End, { cause: Error }>): Error {
+    // A deleted queue ends a subscription so, and an exchange may be gone with it.
+    if (kind === 'cancelled') this.#isDoubted = true;
+    this.#lastFailure = cause;
+    return cause;
+  }
+
+  #onFailure(error: Error): void {
+    const { queue, internals, isForeign } = this.#options;
+    this.#lastFailure = error;
+    this.#fault = subscribingFault(error, { queue, isForeign, mode: internals.options.topology });
+    const fields = { queue, ...errorFields(error) };
+    if (this.#fault === undefined) internals.log.warn(fields, 'the consumer lost its subscription; subscribing anew');
+    else internals.log.error(fields, 'the consumer cannot subscribe; trying again slowly');
+    this.#condition.changed();
+  }
+
+  #backoff(): Backoff {
+    const { random } = this.#options.internals.effects;
+    const quick = fullJitter({ baseMs: 200, maxMs: 2_000, random });
+    const slow = fullJitter({ baseMs: 2_000, maxMs: 10_000, random });
+    // Never at once: a queue that is just being deleted answers with an error for the whole connection.
+    return (attempt) => leastDelayMs + (this.#fault === undefined ? quick(attempt) : slow(attempt));
+  }
+
+  /** The only writer of `#phase`. Closing has no way back. */
+  #setPhase(phase: ConsumerHealth['phase']): void {
+    if (this.#phase === 'closed' || (this.#phase === 'closing' && phase !== 'closed')) return;
+    this.#phase = phase;
+    this.#condition.changed();
+  }
+}
+
+const leastDelayMs = 50;
+
+function closeTimeout(timeoutMs: number): SurehopError {
+  return new SurehopError(
+    'SUREHOP_CLOSE_TIMEOUT',
+    `the consumer is closing and the handler did not return within ${timeoutMs} ms; its message is given back`,
+    { retryable: true },
+  );
+}

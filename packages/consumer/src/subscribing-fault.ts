@@ -1,0 +1,21 @@
+import { SurehopError, TopologyMismatchError, type TopologyMode } from '@surehop/core';
+import { DriverError } from '@surehop/core/internal';
+
+export interface SubscribingTo {
+  readonly queue: string;
+  /** Whether nobody can make the queue when it is missing. */
+  readonly isForeign: boolean;
+  readonly mode: TopologyMode;
+}
+
+/** Pure: what keeps a consumer from its queue and waiting will not mend; undefined when it may pass. */
+export function subscribingFault(error: Error, { queue, isForeign, mode }: SubscribingTo): SurehopError | undefined {
+  if (error instanceof SurehopError) return error.retryable ? undefined : error;
+  if (!(error instanceof DriverError)) return undefined;
+  if (error.replyCode === 404 && (isForeign || mode === 'off')) {
+    return new TopologyMismatchError(`queue "${queue}"`, {}, { cause: error });
+  }
+  if (error.replyCode !== 403 || error.message.includes('exclusive')) return undefined;
+  const message = `queue "${queue}": this user may not consume it. docs/topology.md lists the permissions`;
+  return new SurehopError('SUREHOP_ACCESS_REFUSED', message, { retryable: false, cause: error });
+}

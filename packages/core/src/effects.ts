@@ -1,0 +1,97 @@
+import { v7 } from 'uuid';
+
+/** Undoes what it was returned for. Safe to call twice. */
+export type Cancel = () => void;
+
+/** Time as this SDK sees it. A simulation brings its own; everything else uses {@link systemEffects}. */
+export interface Clock {
+  /** Milliseconds since some moment, never going back: only differences mean something. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, as the machine's clock says. It may jump: for what is told, never for waiting. */
+  epochMs(): number;
+  /** Calls back once after `delayMs`, unless cancelled. */
+  setTimeout(callback: () => void, delayMs: number): Cancel;
+  /** Calls back once after what is due in this turn of the event loop has run. */
+  defer(callback: () => void): void;
+  /** A signal that aborts after `delayMs`. It does not keep the process alive. */
+  deadline(delayMs: number): AbortSignal;
+}
+
+/** Everything that makes two runs differ: time, randomness, ids. The only place where they enter. */
+export interface Effects {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** A new message id: a UUIDv7, sortable by time (RFC 9562). */
+  newId(): string;
+}
+
+/** `setTimeout` fires at once for anything longer than this. */
+export const longestTimeoutMs: number = 2 ** 31 - 1;
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  epochMs: () => Date.now(),
+  setTimeout(callback, delayMs) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), longestTimeoutMs));
+    return () => clearTimeout(timer);
+  },
+  defer(callback) {
+    setImmediate(callback);
+  },
+  deadline: (delayMs) => AbortSignal.timeout(Math.min(Math.max(0, Math.ceil(delayMs)), longestTimeoutMs)),
+};
+
+export const systemEffects: Effects = {
+  clock: systemClock,
+  random: () => Math.random(),
+  newId: () => v7(),
+};
+
+/** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, delayMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/**
+ * A signal that aborts after `delayMs`, or with another one. Not `AbortSignal.any` over `AbortSignal.timeout`: on Node 22
+ * the garbage collector takes the timeout away from such a signal, which then never aborts.
+ */
+export function limited(clock: Clock, delayMs: number, signal: AbortSignal): { signal: AbortSignal; clear: Cancel } {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal.reason);
+  const cancel = clock.setTimeout(() => controller.abort(new DOMException('timed out', 'TimeoutError')), delayMs);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  const clear = (): void => {
+    cancel();
+    signal.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, clear };
+}
+
+/** The promise's result, or the signal's reason as soon as it aborts. The work itself goes on. */
+export async function settled<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

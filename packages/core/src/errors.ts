@@ -1,0 +1,193 @@
+/** Every code the SDK can throw. Each has a section of the same name in `docs/errors.md`; a test checks that. */
+export const errorCodes = [
+  'SUREHOP_OPTION_INVALID',
+  'SUREHOP_CONTRACT_INVALID',
+  'SUREHOP_CONNECT_TIMEOUT',
+  'SUREHOP_CONNECT_UNREACHABLE',
+  'SUREHOP_HOST_UNRESOLVED',
+  'SUREHOP_TLS_UNTRUSTED',
+  'SUREHOP_LOGIN_REFUSED',
+  'SUREHOP_VHOST_REFUSED',
+  'SUREHOP_ACCESS_REFUSED',
+  'SUREHOP_TOPOLOGY_MISMATCH',
+  'SUREHOP_CONNECTION_CLOSED',
+  'SUREHOP_CLOSED',
+  'SUREHOP_BODY_INVALID',
+  'SUREHOP_BODY_UNENCODABLE',
+  'SUREHOP_MESSAGE_TOO_LARGE',
+  'SUREHOP_HEADERS_TOO_LARGE',
+  'SUREHOP_PROPERTIES_INVALID',
+  'SUREHOP_EXCHANGE_NOT_FOUND',
+  'SUREHOP_UNROUTABLE',
+  'SUREHOP_REFUSED',
+  'SUREHOP_PUBLISHER_FULL',
+  'SUREHOP_PUBLISH_NOT_SENT',
+  'SUREHOP_PUBLISH_UNKNOWN',
+  'SUREHOP_HANDLER_TIMEOUT',
+  'SUREHOP_CLOSE_TIMEOUT',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface SurehopErrorOptions {
+  /** True when the same call, unchanged, may succeed later. */
+  readonly retryable: boolean;
+  readonly cause?: unknown;
+}
+
+/** Every error this SDK creates. Branch on `code`; `message` is for people and may change. */
+export class SurehopError extends Error {
+  override readonly name: string = 'SurehopError';
+  readonly code: ErrorCode;
+  /** True when the same call, unchanged, may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: SurehopErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable;
+  }
+}
+
+/** How an entity differs from what was wanted; without an argument, it is missing. */
+export interface TopologyDifference {
+  readonly argument?: string | undefined;
+  readonly wanted?: string | undefined;
+  readonly found?: string | undefined;
+}
+
+/** An entity exists with other arguments, or is missing where it should only be verified. */
+export class TopologyMismatchError extends SurehopError {
+  override readonly name = 'TopologyMismatchError';
+  /** Kind and name, for example `queue "orders"`. */
+  readonly entity: string;
+  /** The argument that differs, for example `x-message-ttl`; undefined when the entity is missing. */
+  readonly argument: string | undefined;
+  readonly wanted: string | undefined;
+  readonly found: string | undefined;
+
+  constructor(entity: string, difference: TopologyDifference, options: { cause: unknown }) {
+    const { argument, wanted, found } = difference;
+    super('SUREHOP_TOPOLOGY_MISMATCH', `${mismatchText(entity, difference)}; nothing was changed`, {
+      retryable: false,
+      ...options,
+    });
+    this.entity = entity;
+    this.argument = argument;
+    this.wanted = wanted;
+    this.found = found;
+  }
+}
+
+function mismatchText(entity: string, difference: TopologyDifference): string {
+  const { argument, wanted = '(none)', found = '(unknown)' } = difference;
+  if (argument === undefined) return `${entity} does not exist`;
+  const advice = 'it cannot be changed in place: see docs/topology.md on migrations';
+  return `${entity} exists with ${argument} ${found}, wanted ${wanted}; ${advice}`;
+}
+
+/** No queue took the message: it is not stored. */
+export class UnroutableError extends SurehopError {
+  override readonly name = 'UnroutableError';
+  readonly messageId: string;
+  readonly replyCode: number;
+  readonly replyText: string;
+
+  constructor(messageId: string, to: string, reply: { code: number; text: string }) {
+    super(
+      'SUREHOP_UNROUTABLE',
+      `message ${messageId} to ${to} was not stored: no queue took it (${reply.code} ${reply.text})`,
+      {
+        retryable: false,
+      },
+    );
+    this.messageId = messageId;
+    this.replyCode = reply.code;
+    this.replyText = reply.text;
+  }
+}
+
+/** A queue refused the message (it is full or unavailable) and has not stored it. Behind an exchange, other queues may have. */
+export class RefusedError extends SurehopError {
+  override readonly name = 'RefusedError';
+  readonly messageId: string;
+
+  constructor(messageId: string, to: string) {
+    super(
+      'SUREHOP_REFUSED',
+      `message ${messageId} to ${to} was refused and is not stored there: a queue is full or unavailable. ` +
+        'Of several queues behind an exchange, others may have it',
+      { retryable: true },
+    );
+    this.messageId = messageId;
+  }
+}
+
+/** The message was never written to a connection: it is certainly not stored. */
+export class NotSentError extends SurehopError {
+  override readonly name = 'NotSentError';
+  readonly messageId: string;
+
+  constructor(messageId: string, why: string, options: { cause?: unknown } = {}) {
+    super('SUREHOP_PUBLISH_NOT_SENT', `message ${messageId} was not sent and is not stored: ${why}`, {
+      retryable: true,
+      ...options,
+    });
+    this.messageId = messageId;
+  }
+}
+
+/** The message was written at least once and never answered: the broker may have it. */
+export class UnknownOutcomeError extends SurehopError {
+  override readonly name = 'UnknownOutcomeError';
+  readonly messageId: string;
+
+  constructor(messageId: string, why: string, options: { cause?: unknown } = {}) {
+    super(
+      'SUREHOP_PUBLISH_UNKNOWN',
+      `message ${messageId} was written but not confirmed (${why}); it may be stored. Publishing it again under the same id may make a duplicate`,
+      { retryable: true, ...options },
+    );
+    this.messageId = messageId;
+  }
+}
+
+/** Where a body breaks its schema. */
+export interface BodyIssue {
+  /** For example `items[0].price`; empty for the body as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The body does not fit the contract's schema. */
+export class BodyInvalidError extends SurehopError {
+  override readonly name = 'BodyInvalidError';
+  readonly issues: readonly BodyIssue[];
+
+  constructor(what: string, issues: readonly BodyIssue[], options: { cause?: unknown } = {}) {
+    const list = issues.slice(0, 5).map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    super('SUREHOP_BODY_INVALID', `${what} does not fit its schema: ${list.join('; ')}`, {
+      retryable: false,
+      ...options,
+    });
+    this.issues = issues;
+  }
+}
+
+/** Works across two installed copies of the package, where `instanceof SurehopError` does not. */
+export function isSurehopError(value: unknown, code?: ErrorCode): value is SurehopError {
+  if (!(value instanceof Error) || !('code' in value)) return false;
+  return code === undefined ? errorCodes.includes(value.code as ErrorCode) : value.code === code;
+}
+
+/** Any thrown value as an `Error`; what was no error is kept as the cause. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  let text: string;
+  try {
+    text = typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? String(thrown));
+  } catch {
+    text = Object.prototype.toString.call(thrown);
+  }
+  return new Error(text, { cause: thrown });
+}

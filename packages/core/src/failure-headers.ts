@@ -1,0 +1,202 @@
+import { asError } from './errors.ts';
+import { type HistoryEntry, headerNames, historyLength, readFailure } from './failure-record.ts';
+import type { HeaderTable, MessageProperties } from './message.ts';
+import { propertyExcess } from './properties.ts';
+import { encodedTableSize } from './table-size.ts';
+
+export { type FailureRecord, readFailure } from './failure-record.ts';
+
+/** Why a message is a dead letter: attempts used up, the handler's `DeadLetter`, bytes without meaning, a schema's no. */
+export type FailureReason = 'failed' | 'dead-letter' | 'undecodable' | 'invalid';
+
+/** What to write on a copy of a message that failed. */
+export interface FailureInput {
+  /** As they were delivered. */
+  readonly headers: HeaderTable;
+  /** The copy's. What they take above the usual is taken from `limitBytes`: both travel in one frame. */
+  readonly properties: MessageProperties;
+  /** Failures that count, this one included where it does. */
+  readonly failedAttempts: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly failedAt: number;
+  /** Not to be handled again before, in milliseconds since the Unix epoch. For retries only. */
+  readonly notBefore?: number | undefined;
+  /** For dead letters only. */
+  readonly reason?: FailureReason | undefined;
+  /** What the handler, the codec or the schema threw. */
+  readonly error: unknown;
+  /** Whose failure it is, for the history: the consumer's tag or name. */
+  readonly consumer: string;
+  /** Where it failed. */
+  readonly queue: string;
+  /** Where this delivery came from. Taken for the first publish's where the headers do not name that. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** For all headers together, foreign ones included, in bytes as amqplib encodes them. */
+  readonly limitBytes: number;
+}
+
+/** In bytes of UTF-8. All at once stay below 60 kB, so that a message with few headers of its own loses nothing. */
+const longest = { name: 255, message: 4_096, stack: 16_384, historyMessage: 1_024 } as const;
+
+/**
+ * The headers of a retry copy or a dead letter: the original's without what the broker put there, and ours. When they
+ * are too large, the history goes first, oldest entries first, then the stack, then the message, cut at whole characters.
+ *
+ * @returns undefined when even the rest is too large, or when the original's cannot be encoded: then no copy can be published
+ */
+export function failureHeaders(input: FailureInput): HeaderTable | undefined {
+  const headers = { ...without(input.headers, isBrokerOrOwnHeader), ...ownHeaders(input) };
+  return fitted(headers, input.limitBytes - propertyExcess(input.properties));
+}
+
+/**
+ * The headers of a copy that is only sent on, because its `surehop-not-before` has not come: ours stay as they are.
+ *
+ * @param properties the copy's
+ * @param limitBytes for all headers together
+ * @returns undefined when they are too large or cannot be encoded: then no copy can be published
+ */
+export function sentOnHeaders(
+  headers: HeaderTable,
+  properties: MessageProperties,
+  limitBytes: number,
+): HeaderTable | undefined {
+  return fitted(without(headers, isBrokerHeader), limitBytes - propertyExcess(properties));
+}
+
+/** The properties of a copy: as they came, but persistent, and without what would harm it. */
+export function copyProperties(properties: MessageProperties): MessageProperties {
+  // An expiration would cut the delay short, another login's user id would close the channel.
+  const { expiration: _expiration, userId: _userId, ...kept } = properties;
+  return { ...kept, deliveryMode: 2 };
+}
+
+/** Stale on a copy: brokers up to 3.13 take them for their own, later ones deliver them back. CC and BCC make more copies. */
+const brokerHeader = /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/s;
+const ownHeader: ReadonlySet<string> = new Set(Object.values(headerNames));
+
+function isBrokerHeader(name: string): boolean {
+  return brokerHeader.test(name);
+}
+
+function isBrokerOrOwnHeader(name: string): boolean {
+  return isBrokerHeader(name) || ownHeader.has(name);
+}
+
+function without(headers: HeaderTable, isDropped: (name: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !isDropped(name)));
+}
+
+function ownHeaders(input: FailureInput): Record<string, unknown> {
+  const before = readFailure(input.headers);
+  const error = asError(input.error);
+  const name = cutText(textIn(error, 'name') ?? 'Error', longest.name);
+  const message = textIn(error, 'message') ?? '';
+  const code = textIn(error, 'code');
+  const stack = input.error instanceof Error ? stackOf(error) : '';
+  const at = iso(input.failedAt);
+  const failure = { at, name, message, consumer: input.consumer };
+  return {
+    [headerNames.attempt]: input.failedAttempts,
+    [headerNames.firstFailedAt]: iso(before.firstFailedAt ?? input.failedAt),
+    [headerNames.failedAt]: at,
+    ...(input.notBefore !== undefined && { [headerNames.notBefore]: iso(input.notBefore) }),
+    ...(input.reason !== undefined && { [headerNames.reason]: input.reason }),
+    [headerNames.errorName]: name,
+    [headerNames.errorMessage]: cutText(message, longest.message),
+    ...(stack !== '' && { [headerNames.errorStack]: cutText(stack, longest.stack) }),
+    ...(code !== undefined && { [headerNames.errorCode]: cutText(code, longest.name) }),
+    [headerNames.history]: [...before.history, failure].slice(-historyLength).map(shortened),
+    [headerNames.queue]: input.queue,
+    [headerNames.exchange]: before.exchange ?? input.exchange,
+    [headerNames.routingKey]: before.routingKey ?? input.routingKey,
+  };
+}
+
+function shortened({ at, name, message, consumer }: HistoryEntry): HistoryEntry {
+  return {
+    at,
+    name: cutText(name, longest.name),
+    message: cutText(message, longest.historyMessage),
+    consumer: cutText(consumer, longest.name),
+  };
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+/** An error's text; undefined where there is none. Errors are foreign too: a getter may throw, a message be a number. */
+function textIn(error: Error, property: 'name' | 'message' | 'code' | 'stack'): string | undefined {
+  try {
+    const value: unknown = (error as { code?: unknown } & Error)[property];
+    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** With the stacks of the causes below it, five at most. */
+function stackOf(error: Error): string {
+  const stacks: string[] = [];
+  for (let one: unknown = error; one instanceof Error && stacks.length < 5; one = causeOf(one)) {
+    stacks.push(textIn(one, 'stack') ?? '');
+  }
+  return stacks.filter((stack) => stack !== '').join('\nCaused by: ');
+}
+
+function causeOf(error: Error): unknown {
+  try {
+    return error.cause;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Cuts our headers, in place, until all fit. */
+function fitted(headers: Record<string, unknown>, limitBytes: number): HeaderTable | undefined {
+  try {
+    for (const [name, shorten] of cuts) {
+      const excess = encodedTableSize(headers) - limitBytes;
+      if (excess <= 0) return headers;
+      const shorter = shorten(headers[name], excess);
+      if (shorter === undefined) delete headers[name];
+      else headers[name] = shorter;
+    }
+    return encodedTableSize(headers) <= limitBytes ? headers : undefined;
+  } catch {
+    return undefined; // a foreign header that no client in Node can write again
+  }
+}
+
+/** Takes at least `excess` bytes from a value, or as much as there is; undefined takes the header away. */
+type Shorten = (value: unknown, excess: number) => unknown;
+
+const cuts: readonly (readonly [name: string, shorten: Shorten])[] = [
+  [headerNames.history, withoutOldest],
+  [headerNames.errorStack, (value, excess) => cutBy(value, excess) || undefined],
+  [headerNames.errorMessage, cutBy],
+];
+
+function withoutOldest(value: unknown, excess: number): unknown {
+  if (!Array.isArray(value)) return undefined;
+  let [dropped, freed] = [0, 0];
+  while (freed < excess && dropped < value.length) {
+    freed += encodedTableSize(value[dropped]) + 1;
+    dropped += 1;
+  }
+  return dropped < value.length ? value.slice(dropped) : undefined;
+}
+
+function cutBy(value: unknown, excess: number): string {
+  return typeof value === 'string' ? cutText(value, Buffer.byteLength(value) - excess) : '';
+}
+
+const encoder = new TextEncoder();
+
+/** The longest beginning of a text that takes at most `maxBytes` of UTF-8 and ends between two characters. */
+function cutText(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes) return text;
+  return text.slice(0, encoder.encodeInto(text, new Uint8Array(Math.max(0, maxBytes))).read);
+}

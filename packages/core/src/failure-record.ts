@@ -1,0 +1,116 @@
+import { isUint8Array } from 'node:util/types';
+import type { HeaderTable } from './message.ts';
+
+/** The headers that this SDK sets, by what they say. All are optional for a reader. */
+export const headerNames = {
+  attempt: 'surehop-attempt',
+  firstFailedAt: 'surehop-first-failed-at',
+  failedAt: 'surehop-failed-at',
+  notBefore: 'surehop-not-before',
+  reason: 'surehop-reason',
+  errorName: 'surehop-error-name',
+  errorMessage: 'surehop-error-message',
+  errorStack: 'surehop-error-stack',
+  errorCode: 'surehop-error-code',
+  history: 'surehop-history',
+  queue: 'surehop-queue',
+  exchange: 'surehop-exchange',
+  routingKey: 'surehop-routing-key',
+} as const;
+
+/** One earlier failure. */
+export interface HistoryEntry {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** The error's. */
+  readonly name: string;
+  readonly message: string;
+  /** Whose failure it was. */
+  readonly consumer: string;
+}
+
+/** What a message's headers say of its earlier failures. */
+export interface FailureRecord {
+  /** Failures that counted; 0 when there was none. The handler's `attempt` is this + 1. */
+  readonly failedAttempts: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly firstFailedAt: number | undefined;
+  /** Not to be handled before, in milliseconds since the Unix epoch. */
+  readonly notBefore: number | undefined;
+  /** Oldest first, at most {@link historyLength}. */
+  readonly history: readonly HistoryEntry[];
+  /** The queue where it failed last. */
+  readonly queue: string | undefined;
+  /** Where it was first published; both or neither. */
+  readonly exchange: string | undefined;
+  readonly routingKey: string | undefined;
+}
+
+/** How many failures the history keeps. */
+export const historyLength = 10;
+
+/**
+ * Reads our headers, whoever wrote them. Never throws: numbers and strings are taken from bytes and decimal strings too,
+ * as other clients write them, and what makes no sense counts as absent.
+ */
+export function readFailure(headers: HeaderTable): FailureRecord {
+  const exchange = name(headers[headerNames.exchange]);
+  const routingKey = name(headers[headerNames.routingKey]);
+  const origin = exchange !== undefined && routingKey !== undefined ? { exchange, routingKey } : undefined;
+  return {
+    failedAttempts: count(headers[headerNames.attempt]),
+    firstFailedAt: time(headers[headerNames.firstFailedAt]),
+    notBefore: time(headers[headerNames.notBefore]),
+    history: history(headers[headerNames.history]),
+    queue: name(headers[headerNames.queue]),
+    exchange: origin?.exchange,
+    routingKey: origin?.routingKey,
+  };
+}
+
+function count(value: unknown): number {
+  const text = textOf(value);
+  const number = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : value;
+  return Number.isSafeInteger(number) && (number as number) >= 0 ? (number as number) : 0;
+}
+
+/** With a zone; without one it would mean another moment on every machine. */
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+function time(value: unknown): number | undefined {
+  const text = textOf(value);
+  if (text === undefined || !isoTime.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** A name that the protocol could have carried. */
+function name(value: unknown): string | undefined {
+  const text = textOf(value);
+  return text !== undefined && Buffer.byteLength(text) <= 255 ? text : undefined;
+}
+
+function history(value: unknown): HistoryEntry[] {
+  if (!Array.isArray(value)) return [];
+  const entries = value.slice(-historyLength).map(historyEntry);
+  return entries.filter((entry) => entry !== undefined);
+}
+
+function historyEntry(value: unknown): HistoryEntry | undefined {
+  if (typeof value !== 'object' || value === null || isUint8Array(value)) return undefined;
+  const { at, name, message, consumer } = value as Record<string, unknown>;
+  const moment = time(at);
+  if (moment === undefined) return undefined;
+  return {
+    at: new Date(moment).toISOString(),
+    name: textOf(name) ?? '',
+    message: textOf(message) ?? '',
+    consumer: textOf(consumer) ?? '',
+  };
+}
+
+/** Several clients write strings as bytes. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return isUint8Array(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : undefined;
+}

@@ -1,0 +1,34 @@
+// The whole promise of semver, readable in one screen.
+export { type Codec, jsonCodec } from './codec.ts';
+export {
+  defineExchange,
+  defineQueue,
+  type ExchangeContract,
+  type ExchangeOptions,
+  type QueueBinding,
+  type QueueContract,
+  type QueueOptions,
+  type QueueType,
+  type RetryPolicy,
+} from './contract.ts';
+export {
+  BodyInvalidError,
+  type BodyIssue,
+  type ErrorCode,
+  errorCodes,
+  isSurehopError,
+  NotSentError,
+  RefusedError,
+  SurehopError,
+  TopologyMismatchError,
+  UnknownOutcomeError,
+  UnroutableError,
+} from './errors.ts';
+export { DeadLetter, type Handler, type ReceivedMessage, RetryLater, type RetryLaterOptions } from './handler.ts';
+export type { ConsumerHealth, EntityHealth, EntityState, Health, LinkHealth, PublisherHealth } from './health.ts';
+export type { LinkState, StateListener, Unsubscribe } from './link-state.ts';
+export type { Logger, LogMethod } from './logger.ts';
+export type { Credentials, CredentialsSource } from './login.ts';
+export type { HeaderTable, MessageProperties } from './message.ts';
+export type { ConnectOptions, TopologyMode } from './options.ts';
+export { type CloseOptions, connect, type Rabbit } from './rabbit.ts';

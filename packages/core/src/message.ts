@@ -1,0 +1,46 @@
+/** Header values that AMQP 0-9-1 can carry: string, number, boolean, null, `Uint8Array`, arrays and tables of these. */
+export type HeaderTable = Readonly<Record<string, unknown>>;
+
+/** The properties of AMQP 0-9-1's basic class, without the headers. All are optional on the wire. */
+export interface MessageProperties {
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  /** 2 is persistent, 1 is lost when the broker restarts. */
+  readonly deliveryMode?: number;
+  readonly priority?: number;
+  readonly correlationId?: string;
+  readonly replyTo?: string;
+  /** Time to live in milliseconds, as a decimal string (the protocol's form). */
+  readonly expiration?: string;
+  readonly messageId?: string;
+  /** In whole **seconds** since the Unix epoch (the protocol's unit). */
+  readonly timestamp?: number;
+  readonly type?: string;
+  readonly userId?: string;
+  readonly appId?: string;
+}
+
+/** One message as it is written to a channel. */
+export interface OutgoingMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** Always true for what this SDK sends on its own: the broker returns what no queue took. */
+  readonly mandatory: boolean;
+  readonly content: Uint8Array;
+  readonly properties: MessageProperties;
+  readonly headers: HeaderTable | undefined;
+}
+
+/** One message as a channel delivered it. */
+export interface IncomingMessage {
+  readonly consumerTag: string;
+  readonly deliveryTag: number;
+  readonly redelivered: boolean;
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** May be a view into a larger read buffer: copy it before keeping it for long. */
+  readonly content: Uint8Array;
+  readonly properties: MessageProperties;
+  /** Empty when the publisher set none. Foreign: nothing in it may be trusted. */
+  readonly headers: HeaderTable;
+}

@@ -1,0 +1,130 @@
+import type { ExchangeContract } from '@surehop/core';
+import {
+  ConfirmedChannel,
+  type DriverChannel,
+  fullJitter,
+  type Outcome,
+  type OutgoingMessage,
+  type RabbitInternals,
+  type Sending,
+  settled,
+} from '@surehop/core/internal';
+
+export interface LaneOptions {
+  readonly internals: Pick<RabbitInternals, 'publishLink' | 'effects' | 'log' | 'options'>;
+  /** `''` is the default exchange. */
+  readonly exchange: string;
+  /** Makes the exchange of a contract again. Never rejects; false when that cannot be done. */
+  readonly repair: (contract: ExchangeContract) => Promise<boolean>;
+  /** The broker has refused the exchange, and nothing is left on the lane: opening it again would be in vain. */
+  readonly onFallen: () => void;
+}
+
+/** The way to one exchange: a confirmed channel of its own, so that what is wrong with one exchange ends only that one. */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #channel: ConfirmedChannel;
+  #contract: ExchangeContract | undefined;
+  #repairing: Promise<boolean> | undefined;
+  /** The contract's exchange could not be made again. */
+  #isLost = false;
+  #size = 0;
+  #isFalling = false;
+  #usedAt: number;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const { publishLink, effects, log, options: connection } = options.internals;
+    this.#usedAt = effects.clock.now();
+    this.#channel = new ConfirmedChannel({
+      link: publishLink,
+      clock: effects.clock,
+      log,
+      backoff: fullJitter({ baseMs: 100, maxMs: connection.reconnectMaxDelayMs, random: () => effects.random() }),
+      rpcTimeoutMs: connection.rpcTimeoutMs,
+      confirmStallMs: connection.confirmStallMs,
+      prepare: (channel, signal) => this.#prepare(channel, signal),
+      onNotFound: () => this.#onNotFound(),
+    });
+  }
+
+  /** Messages that it holds: to be written, or written and not answered. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** When a message last came, by the clock. */
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  get stalledMs(): number {
+    return this.#channel.stalledMs;
+  }
+
+  /**
+   * Takes a message; its outcome is told once, never in this call.
+   *
+   * @param contract the exchange's, where there is one: with it, an exchange that was deleted can be made again
+   */
+  send(
+    message: OutgoingMessage,
+    contract: ExchangeContract | undefined,
+    onOutcome: (outcome: Outcome) => void,
+  ): Sending {
+    this.#contract ??= contract;
+    this.#usedAt = this.#options.internals.effects.clock.now();
+    this.#size += 1;
+    const sending = this.#channel.send(message, (outcome) => {
+      this.#size -= 1;
+      if (outcome.status === 'rejected') this.#onRejected(outcome.replyCode);
+      onOutcome(outcome);
+    });
+    return {
+      get written() {
+        return sending.written;
+      },
+      get writes() {
+        return sending.writes;
+      },
+      withdraw: (onForgotten) =>
+        sending.withdraw(() => {
+          this.#size -= 1;
+          onForgotten?.();
+        }),
+    };
+  }
+
+  /** Closes the channel with a handshake, or lets it go when the signal aborts. Never rejects. */
+  async close(signal: AbortSignal): Promise<void> {
+    await settled(this.#channel.close(signal), signal).catch(() => undefined);
+  }
+
+  /** Before the first write on each new channel: a missing exchange is better found by asking than by publishing. */
+  async #prepare(channel: DriverChannel, signal: AbortSignal): Promise<void> {
+    if (this.#repairing !== undefined) {
+      this.#isLost = !(await settled(this.#repairing, signal));
+      this.#repairing = undefined;
+    }
+    if (this.#options.exchange !== '' && this.#contract === undefined) {
+      await channel.checkExchange(this.#options.exchange, signal);
+    }
+  }
+
+  #onNotFound(): boolean {
+    if (this.#contract === undefined || this.#isLost) return false;
+    if (this.#options.internals.options.topology !== 'declare') return false;
+    this.#repairing ??= this.#options.repair(this.#contract);
+    return true;
+  }
+
+  #onRejected(replyCode: number | undefined): void {
+    if ((replyCode !== 403 && replyCode !== 404) || this.#isFalling) return;
+    this.#isFalling = true;
+    // After all the others that are rejected in this turn.
+    queueMicrotask(() => {
+      this.#isFalling = false;
+      if (this.#size === 0) this.#options.onFallen();
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import type { ExchangeContract, QueueContract } from '@surehop/core';
+import type { OutgoingMessage, Sending } from '@surehop/core/internal';
+import type { Receipt } from './receipt.ts';
+
+export type Contract = QueueContract | ExchangeContract;
+
+/** What a call waits for: its schema, its contract's topology, room; or it is on a lane, or comes from nowhere yet. */
+export type Stage = 'new' | 'checking' | 'declaring' | 'queued' | 'sent';
+
+/** One call of `publish` or `publishTo` until it is settled: all that is kept of it. */
+export interface Pending {
+  readonly message: OutgoingMessage;
+  readonly messageId: string;
+  /** Undefined for `publishTo`. */
+  readonly contract: Contract | undefined;
+  /** Of body and headers. */
+  readonly bytes: number;
+  readonly deadlineMs: number;
+  /** By the clock, in milliseconds. */
+  readonly deadlineAt: number;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: unknown) => void;
+  stage: Stage;
+  /** Once it is sent. */
+  sending: Sending | undefined;
+}
+
+/** For people: `queue "orders"` or `exchange "events" by "order.created"`. */
+export function addressOf({ exchange, routingKey }: Pick<OutgoingMessage, 'exchange' | 'routingKey'>): string {
+  return exchange === '' ? `queue "${routingKey}"` : `exchange "${exchange}" by "${routingKey}"`;
+}

@@ -1,0 +1,121 @@
+import { type HeaderTable, type MessageProperties, SurehopError } from '@surehop/core';
+import { integer, kindOf, knownKeys, nonEmptyString } from '@surehop/core/internal';
+import type { Contract } from './pending.ts';
+import { longestDeadlineMs } from './publisher-options.ts';
+
+/** What a caller may set of a message to a contract; content type and delivery mode are not his to choose. */
+export type ContractProperties = Pick<
+  MessageProperties,
+  | 'type'
+  | 'appId'
+  | 'correlationId'
+  | 'replyTo'
+  | 'priority'
+  | 'expiration'
+  | 'timestamp'
+  | 'contentEncoding'
+  | 'userId'
+>;
+
+/** How long to wait, for any publish. */
+export interface RawPublishOptions {
+  /**
+   * From the call to the confirm, whatever happens between, in milliseconds, 1 to 2^31 - 1.
+   * @default the publisher's `deadlineMs`
+   */
+  readonly deadlineMs?: number;
+  /** Gives up waiting. A message already written may still arrive: the error says which it was. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PublishOptions extends RawPublishOptions {
+  /** Required for direct and topic exchanges, `''` by default for others; not for queues, which are their own address. */
+  readonly routingKey?: string;
+  /** @default none */
+  readonly headers?: HeaderTable;
+  /**
+   * The same for every attempt at one thing, so that consumers can tell duplicates. Not empty, at most 255 bytes.
+   * @default a new UUIDv7
+   */
+  readonly messageId?: string;
+  /** @default `timestamp` is now; the others are not set */
+  readonly properties?: ContractProperties;
+}
+
+export interface RawDestination {
+  /** `''` is the default exchange. */
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+/** Defaults: `deliveryMode` 2 (persistent), `messageId` a new UUIDv7, `timestamp` now. */
+export interface RawProperties extends MessageProperties {
+  readonly headers?: HeaderTable;
+}
+
+const contractProperties: readonly string[] = [
+  'type',
+  'appId',
+  'correlationId',
+  'replyTo',
+  'priority',
+  'expiration',
+  'timestamp',
+  'contentEncoding',
+  'userId',
+];
+const rawProperties: readonly string[] = [...contractProperties, 'contentType', 'deliveryMode', 'messageId', 'headers'];
+const rawOptions: readonly string[] = ['deadlineMs', 'signal'];
+const contractOptions: readonly string[] = [...rawOptions, 'routingKey', 'headers', 'messageId', 'properties'];
+
+/** @throws {SurehopError} SUREHOP_OPTION_INVALID */
+export function checkPublishOptions(given: PublishOptions): void {
+  knownKeys('publish', given, contractOptions);
+  if (given.properties !== undefined) knownKeys('properties of publish', given.properties, contractProperties);
+  if (given.messageId !== undefined) nonEmptyString('messageId', given.messageId);
+  checkWaiting(given);
+}
+
+/** @throws {SurehopError} SUREHOP_OPTION_INVALID */
+export function checkRawOptions(to: RawDestination, properties: RawProperties, given: RawPublishOptions): void {
+  knownKeys('the destination of publishTo', to, ['exchange', 'routingKey']);
+  knownKeys('properties of publishTo', properties, rawProperties);
+  if (properties.messageId !== undefined) nonEmptyString('messageId', properties.messageId);
+  knownKeys('publishTo', given, rawOptions);
+  checkWaiting(given);
+}
+
+/**
+ * Where a message to a contract goes.
+ *
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID
+ */
+export function destinationOf(to: Contract, routingKey: string | undefined): RawDestination {
+  switch (to?.kind) {
+    case 'queue':
+      if (routingKey !== undefined) {
+        invalid(`routingKey must not be given for queue "${to.name}": it is published to directly, by its name`);
+      }
+      return { exchange: '', routingKey: to.name };
+    case 'exchange':
+      if (routingKey === undefined && (to.type === 'direct' || to.type === 'topic')) {
+        invalid(`routingKey is missing: the ${to.type} exchange "${to.name}" routes by nothing else`);
+      }
+      return { exchange: to.name, routingKey: routingKey ?? '' };
+    default:
+      return invalid(`publish needs what defineQueue or defineExchange returned, got ${kindOf(to)}`);
+  }
+}
+
+function checkWaiting({ deadlineMs, signal }: RawPublishOptions): void {
+  if (deadlineMs !== undefined) integer('deadlineMs', deadlineMs, 1, longestDeadlineMs);
+  if (signal === undefined) return;
+  const given: Partial<AbortSignal> | null = signal;
+  if (typeof given?.aborted !== 'boolean' || typeof given.addEventListener !== 'function') {
+    invalid(`signal must be an AbortSignal, got ${kindOf(signal)}`);
+  }
+}
+
+function invalid(message: string): never {
+  throw new SurehopError('SUREHOP_OPTION_INVALID', message, { retryable: false });
+}

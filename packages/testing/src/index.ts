@@ -1,0 +1,21 @@
+export { attachBroker } from './attached-broker.ts';
+export type {
+  Administration,
+  Broker,
+  BrokerDefinition,
+  BrokerNode,
+  BrokerWay,
+  Capabilities,
+  NodeDefinition,
+  ProgramDefinition,
+  StartBrokerOptions,
+} from './broker.ts';
+export type { Credentials } from './credentials.ts';
+export { BrokerError, BrokerUnavailableError } from './errors.ts';
+export { eventually } from './eventually.ts';
+export type { ProxyTarget } from './fault-proxy.ts';
+export { FaultProxy } from './fault-proxy.ts';
+export { freePort } from './port.ts';
+export type { Direction } from './proxied-lane.ts';
+export { startBroker } from './start.ts';
+export type { Permissions, QueueInfo, StoredMessage, UniqueOptions, Vhost, VhostUser } from './vhost.ts';

@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventually, startBroker } from '@surehop/testing';
+import { expect, onTestFinished, test, vi } from 'vitest';
+
+interface Traces {
+  readonly pid: number;
+  readonly folder: string;
+  readonly epmdPort: number;
+}
+
+const program = fileURLToPath(new URL('./abandoned-broker.ts', import.meta.url));
+
+/** Resolves to what the other process has started, when it runs. */
+async function abandon(end: 'SIGKILL' | 'SIGINT' | 'return'): Promise<Traces> {
+  const child = spawn(process.execPath, [program, end], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const traces = JSON.parse(String(line)) as Traces;
+  if (end !== 'return') {
+    expect(existsSync(traces.folder)).toBe(true);
+    expect(await listens(traces.epmdPort)).toBe(true);
+    child.kill(end);
+  }
+  await exited;
+  return traces;
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+test.each(['SIGKILL', 'SIGINT', 'return'] as const)(
+  'a process that ends by %s leaves no node, no port mapper and no folder',
+  async (end) => {
+    const { pid, folder, epmdPort } = await abandon(end);
+
+    await eventually(async () => {
+      expect(runs(pid)).toBe(false);
+      expect(await listens(epmdPort)).toBe(false);
+      expect(existsSync(folder)).toBe(false);
+      expect(existsSync(dirname(folder))).toBe(false);
+    }, 10_000);
+  },
+  60_000,
+);
+
+test('a node that does not start says why, and leaves nothing behind', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'surehop-failing-'));
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+  vi.stubEnv('TMPDIR', folder);
+
+  const refusal = await startBroker({ config: 'no.such.key = 1', log: () => {} }).catch((error: Error) => error);
+
+  expect(String(refusal)).toContain('ended while it started');
+  expect(String(refusal)).toContain('no.such.key');
+  expect(readdirSync(folder)).toEqual([]);
+}, 60_000);

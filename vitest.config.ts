@@ -1,0 +1,44 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/** What looks at files only. */
+const withoutBroker = ['test/architecture.test.ts', 'test/documentation*.test.ts'];
+
+const report = process.env.SUREHOP_REPORT;
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    // Brokers share the machine's cores with the tests: more workers than this only make time limits fail.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // A file that adds up what several runs have found reads this.
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'repository',
+          include: withoutBroker,
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...withoutBroker],
+          globalSetup: ['test/broker.ts'],
+          runner: 'test/skip-without-broker.ts',
+        },
+      },
+    ],
+  },
+});
+
+export default config;
