@@ -105,10 +105,12 @@ describe('a consumer comes back', () => {
         signal.addEventListener('abort', () => reasons.push(signal.reason));
         if (body === 2 && !redelivered) await old.opened;
       });
-      for (const body of [1, 2]) {
-        await sendJson(on.vhost, 'orders', [body]);
-        await eventually(() => expect(seen).toHaveLength(body));
-      }
+      await sendJson(on.vhost, 'orders', [1]);
+      await eventually(() => expect(seen).toHaveLength(1));
+      // 4.3.6 forgets the timeout of a message that comes while the timer of a settled one still runs: in 7 of 40 runs.
+      const handledAt = Date.now();
+      await eventually(() => expect(Date.now() - handledAt).toBeGreaterThan(2_500));
+      await sendJson(on.vhost, 'orders', [2]);
       await eventually(() => expect(seen[2]).toEqual([2, true]), 15_000);
       expect(isSurehopError(reasons[0], 'SUREHOP_CONNECTION_CLOSED')).toBe(true);
       expect(on.lines.some(({ fields }) => String(fields.error).includes('cancelled the consumer'))).toBe(true);
