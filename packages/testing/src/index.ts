@@ -15,6 +15,14 @@ export { BrokerError, BrokerUnavailableError } from './errors.ts';
 export { eventually } from './eventually.ts';
 export type { ProxyTarget } from './fault-proxy.ts';
 export { FaultProxy } from './fault-proxy.ts';
+export type { Alarm, QueueCounts, QueuedMessage } from './memory/memory-broker.ts';
+export {
+  createTestBroker,
+  type TestBroker,
+  type TestBrokerOptions,
+  type TestMessage,
+  type TestPublish,
+} from './memory/test-broker.ts';
 export { freePort } from './port.ts';
 export type { Direction } from './proxied-lane.ts';
 export { startBroker } from './start.ts';

@@ -1,0 +1,7 @@
+// For the simulation and the conformance suite, no semver.
+export { FlowingClock } from './memory/flowing-clock.ts';
+
+export type { FrameDirection, FrameFate, FrameInfo } from './memory/line.ts';
+export { MemoryBroker, type MemoryBrokerOptions } from './memory/memory-broker.ts';
+export { MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts';
+export { VirtualClock, type VirtualClockOptions } from './memory/virtual-clock.ts';

@@ -1,0 +1,20 @@
+import type { BrokerTime } from './broker-time.ts';
+import type { Message } from './message.ts';
+import type { Release } from './release.ts';
+
+/** A queue, for who has a message for it. */
+export interface MessageTarget {
+  /** Calls back once, as soon as it is known whether the message is stored. */
+  enqueue(message: Message, onStored: (stored: boolean) => void): void;
+}
+
+/** What a queue needs of its broker. */
+export interface QueueSurroundings {
+  readonly time: BrokerTime;
+  readonly release: Release;
+  random(): number;
+  /** How long a write takes, in milliseconds. */
+  writeMs(): number;
+  /** The queues that a dead letter goes to, without those that it would go round to for ever. */
+  targetsOf(message: Message): readonly MessageTarget[];
+}

@@ -1,0 +1,275 @@
+import type { HeaderTable } from '@surehop/core';
+import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
+import type { BrokerTime } from './broker-time.ts';
+import { Confirms } from './confirms.ts';
+import { deathHeaders, deathsIn } from './death.ts';
+import type { Entry, Message } from './message.ts';
+import { ProtocolError } from './protocol-error.ts';
+import type { Queue, QueueConsumer, ReturnWay } from './queue.ts';
+import type { Release } from './release.ts';
+import { SettlingPipeline } from './settling-pipeline.ts';
+import type { MemoryVhost } from './vhost.ts';
+
+/** What the other side of a channel is told. */
+export interface ChannelPeer {
+  confirm(sequence: number, multiple: boolean, stored: boolean): void;
+  returned(messageId: string, replyCode: number, replyText: string): void;
+  delivered(message: IncomingMessage): void;
+  cancelled(consumerTag: string): void;
+  closed(error: ProtocolError): void;
+}
+
+export interface ServerChannelOptions {
+  readonly vhost: MemoryVhost;
+  readonly release: Release;
+  readonly time: BrokerTime;
+  readonly writeMs: () => number;
+  readonly peer: ChannelPeer;
+  readonly number: number;
+  readonly onClosed: () => void;
+}
+
+interface Unsettled {
+  readonly entry: Entry;
+  readonly queue: Queue;
+  /** Undefined for what `get` fetched. */
+  readonly consumer: ServerConsumer | undefined;
+}
+
+interface ServerConsumer extends QueueConsumer {
+  readonly tag: string;
+  readonly queue: Queue;
+  unsettled: number;
+}
+
+/** The broker's side of a channel in confirm mode. What it refuses closes it; it throws nothing. */
+export class ServerChannel {
+  readonly #options: ServerChannelOptions;
+  readonly #confirms: Confirms;
+  readonly #consumers = new Map<string, ServerConsumer>();
+  /** By delivery tag, in order. */
+  readonly #unsettled = new Map<number, Unsettled>();
+  readonly #pipelines = new Map<Queue, SettlingPipeline>();
+  #sequence = 0;
+  #deliveryTag = 0;
+  #prefetch = 0;
+  #isOpen = true;
+
+  constructor(options: ServerChannelOptions) {
+    this.#options = options;
+    const { peer, time } = options;
+    this.#confirms = new Confirms(time, (sequence, multiple, stored) => peer.confirm(sequence, multiple, stored));
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Does what is asked, or closes the channel with the reason why not; undefined then. */
+  attempt<T>(act: () => T): { readonly value: T } | undefined {
+    if (!this.#isOpen) return undefined;
+    try {
+      return { value: act() };
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolError)) throw thrown;
+      this.#fail(thrown);
+      return undefined;
+    }
+  }
+
+  /** @throws {ProtocolError} 404 for a missing exchange, 406 for a body that is too large */
+  publish(outgoing: OutgoingMessage): void {
+    const { vhost, release, peer } = this.#options;
+    const { mandatory, content, properties } = outgoing;
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    if (content.byteLength > release.maxMessageBytes) {
+      const what = `message size ${content.byteLength} is larger than configured max size ${release.maxMessageBytes}`;
+      throw new ProtocolError(406, what);
+    }
+    const queues = vhost.route(messageOf(outgoing, release));
+    this.#confirms.expect(sequence);
+    if (queues.length === 0) {
+      if (mandatory) peer.returned(properties.messageId ?? '', 312, 'NO_ROUTE');
+      this.#confirms.note(sequence, true);
+      return;
+    }
+    const message = messageOf(outgoing, release);
+    let left = queues.length;
+    let isStored = true;
+    for (const queue of queues) {
+      queue.enqueue(message, (stored) => {
+        isStored &&= stored;
+        left -= 1;
+        if (left === 0) this.#confirms.note(sequence, isStored);
+      });
+    }
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count;
+  }
+
+  /** @throws {ProtocolError} 404 for a missing queue, 530 for a tag in use */
+  consume(name: string, tag: string): void {
+    const queue = this.#options.vhost.queue(name);
+    if (this.#consumers.has(tag)) throw new ProtocolError(530, `attempt to reuse consumer tag '${tag}'`, 'connection');
+    const prefetch = this.#prefetch;
+    const consumer: ServerConsumer = {
+      tag,
+      queue,
+      unsettled: 0,
+      get hasCredit() {
+        return prefetch === 0 || consumer.unsettled < prefetch;
+      },
+      deliver: (entry) => this.#deliver(consumer, entry),
+      onCancelled: () => {
+        this.#consumers.delete(tag);
+        this.#forget(consumer);
+        this.#options.peer.cancelled(tag);
+      },
+      onTimedOut: () => {
+        const what = `delivery acknowledgement on channel ${this.#options.number} timed out. Timeout value used: ${queue.settings.consumerTimeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
+        this.#fail(new ProtocolError(406, what));
+      },
+    };
+    this.#consumers.set(tag, consumer);
+    // Its answer goes out before its first delivery.
+    this.#options.time.after(0, () => {
+      if (this.#consumers.get(tag) === consumer) queue.addConsumer(consumer);
+    });
+  }
+
+  /** What was delivered stays to be settled. A tag that is not there is no fault. */
+  cancel(tag: string): void {
+    const consumer = this.#consumers.get(tag);
+    this.#consumers.delete(tag);
+    consumer?.queue.removeConsumer(consumer);
+  }
+
+  /** @throws {ProtocolError} 404 */
+  get(name: string): IncomingMessage | undefined {
+    const queue = this.#options.vhost.queue(name);
+    const entry = queue.take();
+    return entry === undefined ? undefined : this.#hand(entry, queue, undefined);
+  }
+
+  /** @throws {ProtocolError} 406 for a tag that is not to be settled on this channel */
+  acknowledge(tag: number, multiple: boolean): void {
+    const byQueue = new Map<Queue, Entry[]>();
+    for (const { entry, queue } of this.#settle(tag, multiple)) {
+      byQueue.set(queue, [...(byQueue.get(queue) ?? []), entry]);
+    }
+    for (const [queue, entries] of byQueue) {
+      this.#tell(queue, entries, () => {
+        for (const entry of entries) queue.acknowledge(entry);
+      });
+    }
+    this.#dispatchTo(byQueue.keys());
+  }
+
+  /** @throws {ProtocolError} 406 for a tag that is not to be settled on this channel */
+  refuse(tag: number, way: 'nack' | 'reject', requeue: boolean): void {
+    for (const { entry, queue } of this.#settle(tag, false)) {
+      this.#tell(queue, [entry], () => {
+        if (requeue) queue.giveBack(entry, way);
+        else queue.discard(entry, way);
+      });
+      this.#dispatchTo([queue]);
+    }
+  }
+
+  /** Ends it: what was not settled goes back. Safe to call twice. */
+  end(way: ReturnWay = 'lost'): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#confirms.end();
+    for (const consumer of this.#consumers.values()) consumer.queue.removeConsumer(consumer);
+    const untold = [...this.#pipelines].flatMap(([queue, pipeline]) =>
+      pipeline.end().map((entry) => ({ entry, queue })),
+    );
+    for (const { entry, queue } of [...untold, ...this.#unsettled.values()]) queue.giveBack(entry, way);
+    this.#unsettled.clear();
+    this.#options.onClosed();
+  }
+
+  #fail(error: ProtocolError): void {
+    this.end();
+    this.#options.peer.closed(error);
+  }
+
+  #deliver(consumer: ServerConsumer, entry: Entry): void {
+    consumer.unsettled += 1;
+    this.#options.peer.delivered(this.#hand(entry, consumer.queue, consumer));
+  }
+
+  #hand(entry: Entry, queue: Queue, consumer: ServerConsumer | undefined): IncomingMessage {
+    this.#deliveryTag += 1;
+    this.#unsettled.set(this.#deliveryTag, { entry, queue, consumer });
+    const { exchange, routingKey, content, properties } = entry.message;
+    return {
+      consumerTag: consumer?.tag ?? '',
+      deliveryTag: this.#deliveryTag,
+      redelivered: entry.redelivered,
+      exchange,
+      routingKey,
+      content,
+      properties,
+      headers: visibleHeaders(entry, queue.settings.type === 'quorum', this.#options.release),
+    };
+  }
+
+  #settle(tag: number, multiple: boolean): Unsettled[] {
+    if (!this.#unsettled.has(tag)) throw new ProtocolError(406, `unknown delivery tag ${tag}`);
+    const settled: Unsettled[] = [];
+    for (const [number, unsettled] of multiple ? this.#unsettled : [[tag, this.#unsettled.get(tag)] as const]) {
+      if (number > tag || unsettled === undefined) break;
+      this.#unsettled.delete(number);
+      if (unsettled.consumer !== undefined) unsettled.consumer.unsettled -= 1;
+      settled.push(unsettled);
+    }
+    return settled;
+  }
+
+  #tell(queue: Queue, entries: readonly Entry[], apply: () => void): void {
+    if (queue.settings.type === 'classic') {
+      apply();
+      return;
+    }
+    let pipeline = this.#pipelines.get(queue);
+    if (pipeline === undefined) {
+      pipeline = new SettlingPipeline(this.#options.time, this.#options.writeMs);
+      this.#pipelines.set(queue, pipeline);
+    }
+    pipeline.send(entries, apply);
+  }
+
+  /** The queue has taken back what the consumer held; to settle it now is no fault. */
+  #forget(consumer: ServerConsumer): void {
+    consumer.unsettled = 0;
+  }
+
+  #dispatchTo(queues: Iterable<Queue>): void {
+    for (const queue of queues) queue.dispatch();
+  }
+}
+
+export function messageOf(outgoing: Omit<OutgoingMessage, 'mandatory'>, release: Release): Message {
+  const { exchange, routingKey, content, properties, headers } = outgoing;
+  const deaths = release.ownsDeaths ? [] : deathsIn(headers);
+  return { exchange, routingKey, content, properties, headers, deaths, firstDeath: deaths.at(-1), carried: undefined };
+}
+
+/** The headers of a delivery: the message's own, and those of the broker. */
+export function visibleHeaders(entry: Entry, isQuorum: boolean, release: Release): HeaderTable {
+  const { message, deliveryCount, acquiredCount } = entry;
+  const hasCarried = message.carried !== undefined;
+  return {
+    ...message.headers,
+    ...deathHeaders(message, release),
+    ...((isQuorum || hasCarried) && deliveryCount > 0 && { 'x-delivery-count': deliveryCount }),
+    ...((isQuorum || hasCarried) &&
+      release.tellsAcquired &&
+      acquiredCount > 0 && { 'x-acquired-count': acquiredCount }),
+  };
+}

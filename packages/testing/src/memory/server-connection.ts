@@ -1,0 +1,113 @@
+import type { Line } from './line.ts';
+import type { ProtocolError } from './protocol-error.ts';
+import { type ChannelPeer, ServerChannel, type ServerChannelOptions } from './server-channel.ts';
+
+export interface ConnectionPeer {
+  blocked(reason: string): void;
+  unblocked(): void;
+  closed(error: ProtocolError): void;
+}
+
+export interface ServerConnectionOptions extends Pick<ServerChannelOptions, 'vhost' | 'release' | 'time' | 'writeMs'> {
+  readonly line: Line;
+  readonly peer: ConnectionPeer;
+  /** Why publishers have to wait, while they have to. */
+  readonly alarm: () => string | undefined;
+  readonly onEnded: () => void;
+}
+
+/** The broker's side of a connection. */
+export class ServerConnection {
+  readonly #options: ServerConnectionOptions;
+  readonly #channels = new Map<number, ServerChannel>();
+  /** While it is blocked, nothing is read. */
+  #unread: (() => void)[] = [];
+  #isBlocked = false;
+  #isOver = false;
+
+  constructor(options: ServerConnectionOptions) {
+    this.#options = options;
+  }
+
+  get line(): Line {
+    return this.#options.line;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** A frame has come. */
+  receive(read: () => void): void {
+    const { time } = this.#options;
+    time.run(() => {
+      if (this.#isOver) return;
+      if (this.#isBlocked) this.#unread.push(read);
+      else read();
+    });
+  }
+
+  openChannel(number: number, peer: ChannelPeer): void {
+    const { vhost, release, time, writeMs } = this.#options;
+    const channel = new ServerChannel({
+      vhost,
+      release,
+      time,
+      writeMs,
+      number,
+      peer: {
+        ...peer,
+        closed: (error) => (error.closes === 'connection' ? this.close(error) : peer.closed(error)),
+      },
+      onClosed: () => this.#channels.delete(number),
+    });
+    this.#channels.set(number, channel);
+  }
+
+  /** Undefined once it is closed: what comes for it then is not heard. */
+  channel(number: number): ServerChannel | undefined {
+    return this.#channels.get(number);
+  }
+
+  /** A publish was read: during an alarm it is the last that is. */
+  notePublish(): void {
+    const reason = this.#options.alarm();
+    if (reason === undefined || this.#isBlocked) return;
+    this.#isBlocked = true;
+    this.#options.peer.blocked(reason);
+  }
+
+  /** The alarm is over. */
+  unblock(): void {
+    if (!this.#isBlocked) return;
+    this.#isBlocked = false;
+    this.#options.peer.unblocked();
+    const unread = this.#unread;
+    this.#unread = [];
+    for (const read of unread) this.receive(read);
+  }
+
+  /** Tells the client why, and ends it. */
+  close(error: ProtocolError): void {
+    if (this.#isOver) return;
+    this.#options.peer.closed(error);
+    this.end();
+    this.line.endFrom('broker');
+  }
+
+  /** The broker has lost its power: nothing of it is left, and what it held is with the queues. */
+  abandon(): void {
+    this.#isOver = true;
+    this.#unread = [];
+    this.#channels.clear();
+  }
+
+  /** The client is gone: what it held goes back. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#unread = [];
+    for (const channel of [...this.#channels.values()]) channel.end();
+    this.#options.onEnded();
+  }
+}

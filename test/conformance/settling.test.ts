@@ -1,0 +1,163 @@
+import type { DriverChannel } from '@surehop/core/internal';
+import { attachBroker, eventually } from '@surehop/testing';
+import { afterAll, describe, expect, inject, test } from 'vitest';
+import {
+  classic,
+  message,
+  openChannel,
+  outcomes,
+  quorum,
+  soon,
+  type Told,
+  textOf,
+  type World,
+  worldsOf,
+} from './world.ts';
+
+const broker = attachBroker(inject('broker'));
+afterAll(() => broker.close());
+const isFrom40 = broker.version.startsWith('4.');
+const isFrom43 = isFrom40 && Number.parseFloat(broker.version) >= 4.3;
+
+interface Consuming {
+  readonly channel: DriverChannel;
+  readonly told: Told;
+}
+
+/** A queue with these messages in it. */
+async function filled(world: World, args: Record<string, unknown>, texts: readonly string[]): Promise<void> {
+  const { channel, told } = await openChannel(await world.dial());
+  await channel.declareQueue({ name: 'q', arguments: args }, soon());
+  for (const text of texts) channel.publish(message('q', text));
+  await eventually(() => expect(outcomes(told, texts.length).every(Boolean)).toBe(true));
+}
+
+async function consuming(world: World, prefetch: number): Promise<Consuming> {
+  const { channel, told } = await openChannel(await world.dial());
+  await channel.prefetch(prefetch, soon());
+  await channel.consume('q', 'tag', soon());
+  return { channel, told };
+}
+
+const texts = ({ deliveries }: Told): string[] => deliveries.map(textOf);
+const tag = (told: Told, index: number): number => told.deliveries[index]?.deliveryTag ?? -1;
+
+describe.each(worldsOf(broker))('$name', ({ open }) => {
+  test('hands out no more than the prefetch, and goes on with what is settled', async () => {
+    await using world = await open();
+    await filled(world, quorum, ['1', '2', '3', '4', '5', '6']);
+    const { channel, told } = await consuming(world, 2);
+    await eventually(() => expect(texts(told)).toEqual(['1', '2']));
+    channel.ack(tag(told, 0), false);
+    await eventually(() => expect(texts(told)).toEqual(['1', '2', '3']));
+    channel.ack(tag(told, 2), true);
+    await eventually(() => expect(texts(told)).toEqual(['1', '2', '3', '4', '5']));
+    await channel.cancel('tag', soon());
+    channel.ack(tag(told, 4), true);
+    const other = await openChannel(await world.dial());
+    await eventually(async () => expect(await other.channel.checkQueue('q', soon())).toBe(1));
+    expect(told.deliveries.map(({ redelivered }) => redelivered)).toEqual([false, false, false, false, false]);
+  });
+
+  test('delivers a message as it was published', async () => {
+    await using world = await open();
+    const { channel, told } = await openChannel(await world.dial());
+    await channel.declareQueue({ name: 'q', arguments: quorum }, soon());
+    const headers = { text: 'a', whole: 7, yes: true, nothing: null, list: [1, 'b'], table: { deep: 'c' } };
+    const properties = {
+      deliveryMode: 2,
+      messageId: 'id',
+      contentType: 'text/plain',
+      timestamp: 1_700_000_000,
+      type: 't',
+    };
+    channel.publish(message('q', 'body', { headers, properties }));
+    channel.publish(message('q', 'bare', { properties: {} }));
+    await channel.consume('q', 'tag', soon());
+    await eventually(() => expect(told.deliveries).toHaveLength(2));
+    expect(told.deliveries[0]).toMatchObject({ consumerTag: 'tag', exchange: '', routingKey: 'q', properties });
+    expect(told.deliveries[0]?.headers).toMatchObject(headers);
+    expect(told.deliveries[1]?.properties).toEqual({});
+  });
+
+  test('closes the channel for a delivery tag that it does not know, and delivers again what was on it', async () => {
+    await using world = await open();
+    await filled(world, quorum, ['1']);
+    const { channel, told } = await consuming(world, 10);
+    await eventually(() => expect(told.deliveries).toHaveLength(1));
+    channel.ack(4_711, false);
+    await eventually(() => expect(told.closed).toHaveLength(1));
+    expect(told.closed[0]).toMatchObject({ scope: 'channel', replyCode: 406 });
+    expect(told.closed[0]?.message).toContain('unknown delivery tag 4711');
+    const next = await consuming(world, 10);
+    await eventually(() => expect(next.told.deliveries[0]).toMatchObject({ redelivered: true }));
+  });
+
+  test.each([
+    ['a quorum queue with a delivery limit', { ...quorum, 'x-delivery-limit': 10 }, ['1', '2', '3', '4']],
+    // From 4.0 each has a limit.
+    ['a quorum queue', quorum, isFrom40 ? ['1', '2', '3', '4'] : ['4', '1', '2', '3']],
+    ['a classic queue', classic, ['1', '2', '3', '4']],
+  ])('puts back what %s is given back, in its order', async (_type, args, order) => {
+    await using world = await open();
+    await filled(world, args, ['1', '2', '3', '4']);
+    const first = await consuming(world, 3);
+    await eventually(() => expect(texts(first.told)).toEqual(['1', '2', '3']));
+    await first.channel.cancel('tag', soon());
+    for (const index of [0, 1, 2]) first.channel.nack(tag(first.told, index), true);
+    const next = await consuming(world, 10);
+    await eventually(() => expect(texts(next.told)).toEqual(order));
+    expect(next.told.deliveries.map(({ redelivered }) => redelivered)).toEqual(order.map((text) => text !== '4'));
+  });
+
+  test.each([
+    ['nack', isFrom43 ? undefined : 1, isFrom43 ? 1 : undefined],
+    ['reject', 1, isFrom43 ? 1 : undefined],
+    ['close', 1, isFrom43 ? 1 : undefined],
+  ] as const)('counts a %s as this release does', async (way, deliveryCount, acquiredCount) => {
+    await using world = await open();
+    await filled(world, quorum, ['1']);
+    const first = await consuming(world, 1);
+    await eventually(() => expect(first.told.deliveries).toHaveLength(1));
+    expect(Number(first.told.deliveries[0]?.headers['x-delivery-count'] ?? 0)).toBe(0);
+    await first.channel.cancel('tag', soon());
+    if (way === 'close') await first.channel.close(soon());
+    else first.channel[way](tag(first.told, 0), true);
+    const next = await consuming(world, 1);
+    await eventually(() => expect(next.told.deliveries).toHaveLength(1));
+    expect(next.told.deliveries[0]?.headers['x-delivery-count']).toBe(deliveryCount);
+    expect(next.told.deliveries[0]?.headers['x-acquired-count']).toBe(acquiredCount);
+  });
+
+  test('takes back everything from a connection that is cut', async () => {
+    await using world = await open();
+    await filled(world, quorum, ['1', '2']);
+    const { told } = await consuming(world, 10);
+    await eventually(() => expect(told.deliveries).toHaveLength(2));
+    world.cut();
+    await eventually(() => expect(told.closed).toHaveLength(1));
+    expect(told.closed[0]?.scope).toBe('socket');
+    const next = await consuming(world, 10);
+    await eventually(() => expect(texts(next.told)).toEqual(['1', '2']), 10_000);
+  });
+
+  test('cancels the consumer of a queue that is deleted', async () => {
+    await using world = await open();
+    await filled(world, quorum, []);
+    const { channel, told } = await consuming(world, 10);
+    await world.deleteQueue('q');
+    await eventually(() => expect(told.cancels).toEqual(['tag']));
+    expect(channel.isOpen).toBe(true);
+  });
+
+  test('fetches one message at a time', async () => {
+    await using world = await open();
+    await filled(world, quorum, ['1']);
+    const { channel } = await openChannel(await world.dial());
+    const fetched = await channel.get('q', soon());
+    expect(fetched && textOf(fetched)).toBe('1');
+    expect(await channel.get('q', soon())).toBeUndefined();
+    channel.nack(fetched?.deliveryTag ?? -1, true);
+    await eventually(async () => expect(await channel.get('q', soon())).toMatchObject({ redelivered: true }));
+  });
+});
