@@ -1,7 +1,13 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 /** What looks at files only, or has its broker in memory. */
-const withoutBroker = ['test/architecture.test.ts', 'test/documentation*.test.ts', 'test/memory/**/*.test.ts'];
+const withoutBroker = [
+  'test/architecture.test.ts',
+  'test/documentation*.test.ts',
+  'test/memory/**/*.test.ts',
+  'test/simulation/**/*.test.ts',
+  'test/faults/history.test.ts',
+];
 
 const report = process.env.SUREHOP_REPORT;
 

@@ -125,5 +125,10 @@ test.each([
   [now + 50, undefined],
   [now + 51, 51],
 ])('a message not to be handled before %s has %s ms to wait', (notBefore, waitMs) => {
-  expect(stillToWait(notBefore, now)).toBe(waitMs);
+  expect(stillToWait({ notBefore, failedAt: undefined }, now)).toBe(waitMs);
+  expect(stillToWait({ notBefore, failedAt: now }, now)).toBe(waitMs);
+});
+
+test('a message does not wait for a clock that was set back', () => {
+  expect(stillToWait({ notBefore: now + 3_601_500, failedAt: now + 3_600_000 }, now)).toBeUndefined();
 });

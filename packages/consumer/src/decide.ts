@@ -1,4 +1,11 @@
-import { type FailureReason, fallbackDelayMs, isDeadLetter, isRetryLater, smallestRung } from '@surehop/core/internal';
+import {
+  type FailureReason,
+  type FailureRecord,
+  fallbackDelayMs,
+  isDeadLetter,
+  isRetryLater,
+  smallestRung,
+} from '@surehop/core/internal';
 
 /** What becomes of a message that failed. */
 export type Verdict =
@@ -68,9 +75,16 @@ export function waitFor(
 /** The rest of a wait that is not worth another round, in milliseconds. */
 const negligibleMs = 50;
 
-/** Pure: how long a message must still wait by its `surehop-not-before`, in milliseconds; undefined when it may be handled. */
-export function stillToWait(notBefore: number | undefined, now: number): number | undefined {
-  return notBefore !== undefined && notBefore - now > negligibleMs ? notBefore - now : undefined;
+/**
+ * Pure: how long a message must still wait by its `surehop-not-before`, in milliseconds; undefined when it may be handled.
+ * A clock that stands before the moment of the failure was set back: by it the message would wait for as much longer.
+ */
+export function stillToWait(
+  { notBefore, failedAt }: Pick<FailureRecord, 'notBefore' | 'failedAt'>,
+  now: number,
+): number | undefined {
+  if (notBefore === undefined || (failedAt !== undefined && now < failedAt)) return undefined;
+  return notBefore - now > negligibleMs ? notBefore - now : undefined;
 }
 
 /** The longest that a queue can keep a message waiting, in milliseconds. */

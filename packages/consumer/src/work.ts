@@ -52,7 +52,7 @@ export class Work {
     const { clock, handlerTimeoutMs, handlerGraceMs, failures } = this.#options;
     const { message } = delivery;
     const record = readFailure(message.headers);
-    const waitMs = stillToWait(record.notBefore, clock.epochMs());
+    const waitMs = stillToWait(record, clock.epochMs());
     if (waitMs !== undefined) {
       failures.sendOn(delivery, record, waitMs);
       return undefined;

@@ -35,6 +35,8 @@ export interface FailureRecord {
   readonly failedAttempts: number;
   /** Milliseconds since the Unix epoch. */
   readonly firstFailedAt: number | undefined;
+  /** The last time, in milliseconds since the Unix epoch. */
+  readonly failedAt: number | undefined;
   /** Not to be handled before, in milliseconds since the Unix epoch. */
   readonly notBefore: number | undefined;
   /** Oldest first, at most {@link historyLength}. */
@@ -60,6 +62,7 @@ export function readFailure(headers: HeaderTable): FailureRecord {
   return {
     failedAttempts: count(headers[headerNames.attempt]),
     firstFailedAt: time(headers[headerNames.firstFailedAt]),
+    failedAt: time(headers[headerNames.failedAt]),
     notBefore: time(headers[headerNames.notBefore]),
     history: history(headers[headerNames.history]),
     queue: name(headers[headerNames.queue]),
