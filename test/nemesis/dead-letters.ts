@@ -1,0 +1,59 @@
+import type { Vhost } from '@surehop/testing';
+import { type ConsumeMessage, connect } from 'amqplib';
+import { deadLetterQueue } from './assignment.ts';
+import { type Behaviour, mayDie, type Order } from './behaviour.ts';
+
+export interface DeadLetterFound {
+  readonly id: string;
+  readonly does: Behaviour;
+  /** As readers of dead letters name it: `failed`, `dead-letter`, `undecodable`, `delivery-limit`, `expired` … */
+  readonly reason: string;
+  /** Whether that is what the message was to come to. */
+  readonly isMeant: boolean;
+}
+
+/** Takes everything that is in the dead-letter queue. @param expected how many there are */
+export async function takeDeadLetters(vhost: Vhost, expected: number): Promise<DeadLetterFound[]> {
+  if (expected === 0) return [];
+  const connection = await connect(vhost.url());
+  try {
+    const channel = await connection.createChannel();
+    const found: DeadLetterFound[] = [];
+    await new Promise<void>((resolve, reject) => {
+      connection.on('close', () => reject(new Error('the connection closed while the dead letters were read')));
+      const take = (message: ConsumeMessage | null): void => {
+        if (message === null) return;
+        found.push(deadLetterOf(message));
+        if (found.length >= expected) resolve();
+      };
+      channel.consume(deadLetterQueue, take, { noAck: true }).catch(reject);
+    });
+    return found;
+  } finally {
+    connection.removeAllListeners('close');
+    await connection.close();
+  }
+}
+
+function deadLetterOf({ content, properties }: ConsumeMessage): DeadLetterFound {
+  const does = behaviourIn(content);
+  const reason = reasonIn(properties.headers ?? {});
+  return { id: String(properties.messageId), does, reason, isMeant: mayDie(does, reason) };
+}
+
+function behaviourIn(content: Buffer): Behaviour {
+  try {
+    return (JSON.parse(content.toString()) as Order).does;
+  } catch {
+    return 'malformed';
+  }
+}
+
+/** Ours where the consumer laid it aside, the broker's otherwise. */
+function reasonIn(headers: Readonly<Record<string, unknown>>): string {
+  const ours = headers['surehop-reason'];
+  if (typeof ours === 'string') return ours;
+  const [death] = (headers['x-death'] ?? []) as readonly { readonly reason?: string }[];
+  const brokers = death?.reason ?? headers['x-last-death-reason'] ?? 'unroutable';
+  return String(brokers).replaceAll('_', '-');
+}
