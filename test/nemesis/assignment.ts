@@ -32,7 +32,7 @@ export const journalDescriptor = 3;
 /** Redeliveries after which the broker lays a message aside: few, so that a poison message comes to its end. */
 export const deliveryLimit = 12;
 
-export const delaysMs: readonly number[] = [500, 2_000, 5_000];
+const delaysMs: readonly number[] = [500, 2_000, 5_000];
 
 export const handlerTimeoutMs = 5_000;
 export const handlerGraceMs = 500;

@@ -19,13 +19,6 @@ export const nodeFrozen: Inject = async (world, planned) => {
   return async () => node.resume();
 };
 
-export const nodeIsolated: Inject = async (world, planned) => {
-  const node = nodeOf(world, planned);
-  // Two kinds of firewall: one that drops, and one that answers.
-  await node.isolate({ reset: planned.whim < 0.5 });
-  return () => node.rejoin();
-};
-
 export const majorityLost: Inject = (world, planned) => {
   const survivor = nodeOf(world, planned);
   return killed(world.broker.nodes.filter((node) => node !== survivor));

@@ -31,7 +31,7 @@ Three nodes, two publishing and two consuming processes, and faults that a seed 
   --list           what faults there are`;
 
 const defaults = { minutes: '3', rate: '800' } as const;
-export const fewestMinutes = 2;
+const fewestMinutes = 2;
 const mostMinutes = 24 * 60;
 const mostPerSecond = 20_000;
 const largestSeed = 2 ** 31 - 1;

@@ -57,14 +57,6 @@ const kinds = {
     endsWithinMs: 1_000,
     serviceGoesOn: true,
   },
-  'node-isolated': {
-    lane: 'cluster',
-    strikes: 'node',
-    what: 'one node is cut off from the two others, clients still reach it',
-    lastsMs: [4_000, 20_000],
-    endsWithinMs: 12_000,
-    serviceGoesOn: true,
-  },
   'majority-lost': {
     lane: 'cluster',
     strikes: 'node',

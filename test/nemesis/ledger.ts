@@ -101,7 +101,7 @@ export interface Finding {
   readonly examples: readonly string[];
 }
 
-export const memoryBoundMegabytes = 350;
+const memoryBoundMegabytes = 350;
 const calmAfterMs = 5_000;
 const mega = 1_000_000;
 const mostExamples = 10;

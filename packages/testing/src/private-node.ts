@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts';
 import { Management } from './management.ts';
 import { environmentOf, type NodePorts } from './node-environment.ts';
 import { type NodeFiles, writeNodeFiles } from './node-files.ts';
-import { identify, isRunning, kill, type ProcessIdentity, untilEnded } from './process.ts';
+import { freezeProcess, identify, isRunning, kill, type ProcessIdentity, untilEnded } from './process.ts';
 import type { Reaper } from './reaper.ts';
 import type { Release } from './release.ts';
 
@@ -86,7 +86,7 @@ export class PrivateNode implements BrokerNode {
   }
 
   freeze(): void {
-    kill(this.#running(), 'SIGSTOP');
+    freezeProcess(this.#running());
     this.#frozen = true;
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { eventually } from './eventually.ts';
 
 /** One process, told apart from a later one that was given the same number. */
@@ -37,6 +37,31 @@ export function kill(identity: ProcessIdentity, signal: NodeJS.Signals): void {
     process.kill(identity.pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Stops the process with SIGSTOP. Returns when each of its threads has stopped, where the system tells: on a busy machine
+ * some of them go on for milliseconds.
+ */
+export function freezeProcess(identity: ProcessIdentity): void {
+  kill(identity, 'SIGSTOP');
+  const giveUpAt = performance.now() + 1_000;
+  while (performance.now() < giveUpAt) {
+    if (threadStates(identity.pid).every((state) => state === 'T' || state === 't')) return;
+  }
+}
+
+/** One letter for each thread; none where the system does not tell, or the process has ended. */
+function threadStates(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`;
+  try {
+    return readdirSync(tasks).map((task) => {
+      const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8');
+      return stat.charAt(stat.lastIndexOf(')') + 2);
+    });
+  } catch {
+    return existsSync(tasks) ? ['?'] : []; // a thread has ended meanwhile: to be asked again
   }
 }
 
