@@ -1,1 +1,0 @@
-export function enterRelease(folder: string, name: string): { readonly folder: string; leave(): void };
