@@ -1,7 +1,7 @@
 import type { Logger } from '@surehop/core';
 import type { Cancel, Clock } from '@surehop/core/internal';
 import type { Delivery } from './delivery.ts';
-import { afterSettling, type Mode, markOf, onArrival, type Step } from './quarantine.ts';
+import { afterSettling, type Mode, markOf, onArrival } from './quarantine.ts';
 
 export interface CautionOptions {
   readonly queue: string;
@@ -40,17 +40,23 @@ export class Caution {
     return this.#mode === 'quarantine';
   }
 
-  /** A delivery came through the current subscription. */
-  arrived(delivery: Delivery): Step['action'] {
-    if (this.#options.prefetch === 1) return 'take';
-    const { mode, action } = onArrival(this.#mode, this.#isMarked(delivery));
+  /** It may be killing its consumers. */
+  isMarked({ deliveryCount }: Delivery): boolean {
+    const { deliveryLimit } = this.#options;
+    return deliveryLimit !== undefined && deliveryCount >= markOf(deliveryLimit);
+  }
+
+  /** A delivery came through the current subscription. True when that is to ask for no more. */
+  arrived(delivery: Delivery): boolean {
+    if (this.#options.prefetch === 1) return false;
+    const { mode, isLast } = onArrival(this.#mode, this.isMarked(delivery));
     this.#setMode(mode, delivery);
-    return action;
+    return isLast;
   }
 
   /** A delivery of the current subscription was settled. True when another subscription is to take its place. */
   settled(delivery: Delivery): boolean {
-    const mode = afterSettling(this.#mode, this.#isMarked(delivery));
+    const mode = afterSettling(this.#mode, this.isMarked(delivery));
     if (mode === this.#mode) {
       this.watchIdle();
       return false;
@@ -77,11 +83,6 @@ export class Caution {
   unwatch(): void {
     this.#cancelIdle?.();
     this.#cancelIdle = undefined;
-  }
-
-  #isMarked({ deliveryCount }: Delivery): boolean {
-    const { deliveryLimit } = this.#options;
-    return deliveryLimit !== undefined && deliveryCount >= markOf(deliveryLimit);
   }
 
   #setMode(mode: Mode, delivery?: Delivery): void {

@@ -18,8 +18,10 @@ import { Condition } from './condition.ts';
 import type { Delivery } from './delivery.ts';
 import { Pace } from './pace.ts';
 import { deliveryCountOf } from './quarantine.ts';
+import { untilStanding } from './standing.ts';
 import { subscribingFault } from './subscribing-fault.ts';
 import { type End, Subscription } from './subscription.ts';
+import { Vigil } from './vigil.ts';
 import type { Work } from './work.ts';
 
 export interface IntakeOptions {
@@ -54,10 +56,12 @@ export class Intake {
   #phase: ConsumerHealth['phase'] = 'subscribing';
   readonly #caution: Caution;
   readonly #pace: Pace;
+  readonly #vigil: Vigil;
   #current: Subscription | undefined;
   #isPaused = false;
   /** Something spoke against the topology: it is asserted again before the next subscription. */
   #isDoubted = false;
+  #hasConsumed = false;
   /** What keeps it from subscribing and waiting will not mend. */
   #fault: SurehopError | undefined;
   #lastFailure: Error | undefined;
@@ -68,6 +72,7 @@ export class Intake {
     const { effects, log } = options.internals;
     this.#caution = new Caution({ ...options, clock: effects.clock, log, isIdle: () => this.inHand === 0 });
     this.#pace = new Pace(effects.clock);
+    this.#vigil = new Vigil({ clock: effects.clock, mayProbe: () => !this.isQuarantined });
   }
 
   get phase(): ConsumerHealth['phase'] {
@@ -109,7 +114,7 @@ export class Intake {
   async pause(): Promise<void> {
     this.#isPaused = true;
     if (this.#current === undefined) this.#setPhase('paused');
-    else void this.#current.retire();
+    for (const subscription of this.#subscriptions) void subscription.retire();
     this.#condition.changed();
     await this.#condition.until(() => !this.#isPaused || !['subscribing', 'consuming'].includes(this.#phase));
   }
@@ -127,6 +132,7 @@ export class Intake {
     this.#setPhase('closing');
     this.#stop.abort();
     this.#caution.unwatch();
+    this.#vigil.unwatch();
     const open = this.#subscriptions;
     const drained = clock.deadline(timeoutMs);
     const cancelled = Promise.all(open.map((subscription) => subscription.retire()));
@@ -156,7 +162,8 @@ export class Intake {
           await this.#condition.until(() => !this.#isPaused, over);
           this.#setPhase('subscribing');
         }
-        await internals.topology.ensure(topology, over, this.#isDoubted);
+        const asserting = internals.topology.ensure(topology, over, this.#isDoubted);
+        await untilStanding(asserting, this.#hasConsumed && !this.#isDoubted, internals.effects.clock, over);
         this.#isDoubted = false;
         if (!this.#isPaused && !over.aborted) await this.#subscribe(session, over);
       }
@@ -173,19 +180,21 @@ export class Intake {
   /** Resolves when a subscription was replaced; rejects when it was lost. */
   async #subscribe(session: LinkSession, over: AbortSignal): Promise<void> {
     const { internals } = this.#options;
-    const subscription = this.#newSubscription();
+    const subscription = this.#newSubscription(session);
     this.#current = subscription;
     try {
       await subscription.open(session);
-      if (!subscription.isRetired) this.#opened(session);
+      if (!subscription.isRetired) this.#opened(session, subscription);
       const end = await subscription.ended;
       if (end.kind !== 'retired') throw this.#lost(end);
       this.#keep(subscription);
-      await subscription.retire();
+      await subscription.finish();
     } catch (thrown) {
-      if (thrown instanceof DriverError && thrown.scope === 'channel') this.#isDoubted = true;
+      if (thrown instanceof DriverError && thrown.isUnanswered) this.#vigil.unanswered(session, thrown);
+      else if (thrown instanceof DriverError && thrown.scope === 'channel') this.#isDoubted = true;
       throw thrown;
     } finally {
+      this.#vigil.unwatch();
       this.#current = undefined;
     }
     if (this.isQuarantined && !this.#isPaused) await this.#calm(over);
@@ -201,7 +210,7 @@ export class Intake {
     clear();
   }
 
-  #newSubscription(): Subscription {
+  #newSubscription(session: LinkSession): Subscription {
     const { internals, queue, prefetch, concurrency, work, deliveryLimit } = this.#options;
     const { effects, options } = internals;
     const { isNarrow } = this.#caution;
@@ -214,23 +223,29 @@ export class Intake {
       rpcTimeoutMs: options.rpcTimeoutMs,
       deliveryCountOf: (message) => (deliveryLimit === undefined ? 0 : deliveryCountOf(message)),
       hasRoom: () => work.awaitedHandlers < concurrency,
+      isCalm: () => work.awaitedHandlers === 0,
+      isMarked: (delivery) => this.#caution.isMarked(delivery),
       take: (delivery, { onStuck, onReturned }) =>
         work.take(delivery, {
           onStuck: () => {
             onStuck();
-            this.#current?.startNext();
+            this.#startNext();
           },
           onReturned: (wasStuck) => {
             onReturned(wasStuck);
-            this.#current?.startNext();
+            this.#startNext();
           },
         }),
-      onArrival: (delivery) => (subscription === this.#current ? this.#caution.arrived(delivery) : 'take'),
+      onArrival: (delivery) => {
+        this.#vigil.heard();
+        return subscription === this.#current && this.#caution.arrived(delivery);
+      },
       onSettled: (delivery) => this.#onSettled(subscription, delivery),
+      onUnanswered: (cause) => this.#vigil.unanswered(session, cause),
       onAllStuck: () => {
+        void subscription.retire();
         if (subscription !== this.#current) return;
         internals.log.error({ queue }, 'every handler is past its time limit: subscribing anew with fresh slots');
-        void subscription.retire();
       },
     });
     return subscription;
@@ -241,29 +256,38 @@ export class Intake {
     const { effects, options } = this.#options.internals;
     this.#retired.add(subscription);
     const finish = async (): Promise<void> => {
-      await subscription.retire();
+      await subscription.finish();
       await subscription.whenSettled();
       // Also when its channel was lost: its handlers were abandoned then, and returned nothing.
-      this.#current?.startNext();
+      this.#startNext();
       await subscription.close(effects.clock.deadline(options.rpcTimeoutMs));
       this.#retired.delete(subscription);
     };
     void finish();
   }
 
-  #onSettled(subscription: Subscription, delivery: Delivery): void {
-    if (subscription !== this.#current || !this.#caution.settled(delivery)) return;
-    // Asked to end before the acknowledgement leaves, so that nothing comes after it and has to be given back.
-    void subscription.retire();
+  /** A handler has made room. */
+  #startNext(): void {
+    this.#current?.startNext();
+    for (const subscription of this.#retired) subscription.startNext();
   }
 
-  #opened(session: LinkSession): void {
+  #onSettled(subscription: Subscription, delivery: Delivery): void {
+    // What a subscription finishes that asks for no more says nothing of what comes next.
+    if (subscription !== this.#current || subscription.isRetired || !this.#caution.settled(delivery)) return;
+    // Asked to end before the acknowledgement leaves, so that nothing comes after it.
+    void subscription.finish();
+  }
+
+  #opened(session: LinkSession, subscription: Subscription): void {
     const { queue, internals } = this.#options;
     const isBack = this.#lastFailure !== undefined;
     this.#fault = undefined;
     this.#lastFailure = undefined;
+    this.#hasConsumed = true;
     this.#pace.opened();
     this.#caution.watchIdle();
+    this.#vigil.watch(session, subscription);
     this.#setPhase('consuming');
     const fields = { queue, host: session.host, generation: session.generation };
     if (isBack) internals.log.warn(fields, 'consuming again');

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from '@surehop/core/internal';
+import type { Delivery } from './delivery.ts';
 
 /**
  * How many messages a subscription takes at once, and why.
@@ -15,19 +16,19 @@ export type Mode = 'first' | 'full' | 'quarantine';
 /** What a delivery means for the subscription that it came through. */
 export interface Step {
   readonly mode: Mode;
-  /** `retire`: give back what was not started, this delivery included. `take and retire`: start it, give back the others. */
-  readonly action: 'take' | 'retire' | 'take and retire';
+  /** It is the last one that is asked for; what came with it is still finished. */
+  readonly isLast: boolean;
 }
 
 /** Pure. */
 export function onArrival(mode: Mode, marked: boolean): Step {
   switch (mode) {
     case 'first':
-      return marked ? { mode: 'quarantine', action: 'take' } : { mode: 'full', action: 'take and retire' };
+      return marked ? { mode: 'quarantine', isLast: false } : { mode: 'full', isLast: true };
     case 'full':
-      return marked ? { mode: 'quarantine', action: 'retire' } : { mode: 'full', action: 'take' };
+      return marked ? { mode: 'quarantine', isLast: true } : { mode: 'full', isLast: false };
     case 'quarantine':
-      return { mode: 'quarantine', action: 'take' };
+      return { mode: 'quarantine', isLast: false };
   }
 }
 
@@ -36,9 +37,46 @@ export function afterSettling(mode: Mode, marked: boolean): Mode {
   return mode === 'quarantine' && !marked ? 'full' : mode;
 }
 
-/** How many deliveries make a message suspect of killing its consumers, of a queue that allows `deliveryLimit`. */
+/**
+ * How many deliveries make a message suspect of killing its consumers, of a queue that allows `deliveryLimit`. Until then
+ * each crash counts against its neighbours as well, so that a low limit leaves less time for that.
+ */
 export function markOf(deliveryLimit: number): number {
-  return Math.min(3, Math.max(1, deliveryLimit - 2));
+  return Math.min(3, Math.ceil(deliveryLimit / 10));
+}
+
+/**
+ * Pure: which of the deliveries that a subscription still holds comes next when it asks for no more. Those without a
+ * mark first, then the marked ones, each alone and the most suspicious last: when that one kills, nothing else is in
+ * hand. Of equal ones the oldest first, or the youngest, by turns: what was behind the one that killed is before it
+ * the next time.
+ *
+ * @param isCalm nothing else is being handled
+ */
+export function nextToFinish(
+  held: Iterable<Delivery>,
+  isMarked: (delivery: Delivery) => boolean,
+  isCalm: boolean,
+): Delivery | undefined {
+  let next: Delivery | undefined;
+  for (const delivery of held) {
+    if (!isMarked(delivery)) return delivery;
+    if (next === undefined || isBefore(delivery, next)) next = delivery;
+  }
+  return isCalm ? next : undefined;
+}
+
+function isBefore(younger: Delivery, older: Delivery): boolean {
+  if (younger.deliveryCount !== older.deliveryCount) return younger.deliveryCount < older.deliveryCount;
+  return younger.deliveryCount % 2 === 1;
+}
+
+/**
+ * Whether giving the message back brings it no nearer to its delivery limit. So it is from 4.3 on, and only there the
+ * broker tells how often it handed a message out. Before, each give-back counts as much as a crash.
+ */
+export function isFreeToGiveBack({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers['x-acquired-count'] !== undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   type ChannelListeners,
   type Clock,
   type DriverChannel,
+  DriverError,
   type IncomingMessage,
   type LinkSession,
   sleep,
@@ -10,7 +11,7 @@ import {
 import { Condition } from './condition.ts';
 import type { Delivery, Slot } from './delivery.ts';
 import type { HandlerRun } from './handler-run.ts';
-import type { Step } from './quarantine.ts';
+import { isFreeToGiveBack, nextToFinish } from './quarantine.ts';
 import { type Settlement, Settler } from './settler.ts';
 
 /** Why a subscription hands out nothing more. */
@@ -29,14 +30,20 @@ export interface SubscriptionOptions {
   readonly clock: Clock;
   readonly rpcTimeoutMs: number;
   readonly deliveryCountOf: (message: IncomingMessage) => number;
-  /** What a delivery means for this subscription. */
-  readonly onArrival: (delivery: Delivery) => Step['action'];
+  /** A delivery came; true when no more are wanted. */
+  readonly onArrival: (delivery: Delivery) => boolean;
+  /** Whether it may be killing its consumers. */
+  readonly isMarked: (delivery: Delivery) => boolean;
   /** Whether one more handler may run, beside those of older subscriptions. */
   readonly hasRoom: () => boolean;
+  /** Whether no handler is at work, of whatever subscription. */
+  readonly isCalm: () => boolean;
   /** Starts a handler, unless the message needs none. */
   readonly take: (delivery: Delivery, slot: Slot) => HandlerRun | undefined;
   /** It is off the broker's hands. Not told of what was given back. */
   readonly onSettled: (delivery: Delivery) => void;
+  /** Its channel was given up, for the broker owed an answer. */
+  readonly onUnanswered: (cause: Error) => void;
   /** Every slot is taken by a handler that will perhaps never return. */
   readonly onAllStuck: () => void;
 }
@@ -44,8 +51,8 @@ export interface SubscriptionOptions {
 /**
  * One channel with one consumer on it, on one generation of the link. Deliveries are settled here or not at all.
  *
- *   open() ─▶ handing out ──retire()──▶ retired ──last delivery settled──▶ close()
- *                 └──cancelled, lost, close()──▶ over ◀──────────────────────┘
+ *   open() ─▶ handing out ──retire(), finish()──▶ retired ──last delivery settled──▶ close()
+ *                 └──cancelled, lost, close()──▶ over ◀────────────────────────────────┘
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
@@ -61,6 +68,11 @@ export class Subscription {
   #retiring: Promise<void> | undefined;
   /** True once the broker has said that it hands out nothing more. */
   #isQuiet = false;
+  /** Retired, and what was handed out before is still started. */
+  #isFinishing = false;
+  /** How often something was settled, and how much of that the broker is known to have read. */
+  #settlements = 0;
+  #received = 0;
   #closing: Promise<void> | undefined;
   #tellEnd: (end: End) => void = () => undefined;
   /** Resolves when it hands out nothing more. */
@@ -76,6 +88,11 @@ export class Subscription {
   /** Deliveries that the broker waits for. */
   get inHand(): number {
     return this.#isOver ? 0 : (this.#settler?.unsettled ?? 0);
+  }
+
+  /** Whether the broker may hand out more. */
+  get hasCredit(): boolean {
+    return this.inHand < this.#options.prefetch;
   }
 
   get isRetired(): boolean {
@@ -107,16 +124,45 @@ export class Subscription {
     }
   }
 
-  /** Hands out nothing more and gives back what was not started. Resolves when that is done; never rejects. */
-  retire(): Promise<void> {
-    this.#retiring ??= this.#retire();
-    return this.#retiring;
+  /**
+   * Asks the queue for a sign of life: a second consumer on the channel, cancelled at once. Unlike a passive declare, which
+   * a node that is cut off answers, it needs those that hold the queue. What it is handed is a delivery like any other.
+   * Without an answer the channel is lost, and so is the subscription.
+   */
+  async probe(answerMs: number): Promise<void> {
+    const { queue, tag, clock } = this.#options;
+    const deadline = clock.deadline(answerMs);
+    await this.#channel?.consume(queue, `${tag}-probe`, deadline);
+    await this.#channel?.cancel(`${tag}-probe`, deadline);
   }
 
-  /** Starts what may be started; also called when an older subscription has made room. */
+  /** Hands out nothing more and gives back what was not started. Resolves when that is done; never rejects. */
+  async retire(): Promise<void> {
+    this.#isFinishing = false;
+    this.#retiring ??= this.#cancel();
+    await this.#retiring;
+    if (this.#isQuiet) this.#giveBack(this.#unstarted);
+  }
+
+  /**
+   * Hands out nothing more and starts what was handed out, since giving that back would count against it: what is
+   * marked at the end, one at a time. Resolves when the broker has taken note; never rejects.
+   */
+  async finish(): Promise<void> {
+    this.#isFinishing ||= !this.isRetired;
+    this.#retiring ??= this.#cancel();
+    await this.#retiring;
+    if (!this.#isFinishing || !this.#isQuiet) return;
+    const { isMarked } = this.#options;
+    this.#giveBack([...this.#unstarted].filter((held) => isMarked(held) && isFreeToGiveBack(held.message)));
+    this.startNext();
+    if (this.#unstarted.size > 0) void this.#untilReceived();
+  }
+
+  /** Starts what may be started; also called when another subscription has made room. */
   startNext(): void {
-    if (this.isRetired || this.#isOver) return;
-    for (const delivery of this.#unstarted) {
+    if ((this.isRetired && !this.#isFinishing) || this.#isOver) return;
+    for (let delivery = this.#next; delivery !== undefined; delivery = this.#next) {
       if (this.#running.size >= this.#options.slots || !this.#options.hasRoom()) return;
       this.#unstarted.delete(delivery);
       const run = this.#options.take(delivery, {
@@ -132,9 +178,12 @@ export class Subscription {
     }
   }
 
-  /** Resolves when no handler is waited for; rejects with the signal's reason when that aborts first. */
+  /** Resolves when no handler is waited for, nor is one to be started; rejects with the signal's reason when that aborts first. */
   whenIdle(signal: AbortSignal): Promise<void> {
-    const isIdle = (): boolean => this.#isOver || ![...this.#running.keys()].some(({ isAwaited }) => isAwaited);
+    const isIdle = (): boolean =>
+      this.#isOver ||
+      (![...this.#running.keys()].some(({ isAwaited }) => isAwaited) &&
+        !(this.#isFinishing && this.#unstarted.size > 0));
     return this.#condition.until(isIdle, signal);
   }
 
@@ -173,7 +222,10 @@ export class Subscription {
         this.#end({ kind: 'cancelled', cause: new Error('the broker cancelled the consumer') });
         this.#abandonChannel();
       },
-      onClosed: (cause) => this.#end({ kind: 'lost', cause: cause ?? new Error('closed') }),
+      onClosed: (cause) => {
+        this.#end({ kind: 'lost', cause: cause ?? new Error('closed') });
+        if (cause instanceof DriverError && cause.isUnanswered) this.#options.onUnanswered(cause);
+      },
     };
   }
 
@@ -187,36 +239,68 @@ export class Subscription {
     };
     this.#settler?.delivered(message.deliveryTag);
     this.#unstarted.add(delivery);
-    if (this.isRetired) return; // until the broker has taken note; given back then
-    const action = this.#options.onArrival(delivery);
-    if (action !== 'retire') this.startNext();
-    if (action !== 'take') void this.retire();
+    // A retired one gets more until the broker has taken note.
+    if (!this.isRetired && this.#options.onArrival(delivery)) void this.finish();
+    this.startNext();
+  }
+
+  /** Of what waits to be started. */
+  get #next(): Delivery | undefined {
+    if (!this.#isFinishing) return this.#unstarted.values().next().value;
+    const { isMarked, isCalm } = this.#options;
+    const isCalmNow = this.#isQuiet && this.#received === this.#settlements && isCalm();
+    return nextToFinish(this.#unstarted, isMarked, isCalmNow);
+  }
+
+  /**
+   * Asks something that the broker answers once it has read all that was settled: an acknowledgement that is still on
+   * its way when the next message kills this process is none.
+   */
+  async #untilReceived(): Promise<void> {
+    const { prefetch } = this.#options;
+    const settlements = this.#settlements;
+    this.#settler?.flush();
+    try {
+      await this.#channel?.prefetch(prefetch, this.#deadline());
+    } catch {
+      return; // the channel is gone
+    }
+    this.#received = Math.max(this.#received, settlements);
+    this.startNext();
   }
 
   #onStuck(): void {
     this.#stuck += 1;
     this.#condition.changed();
-    if (this.#stuck >= this.#options.slots && !this.isRetired && !this.#isOver) this.#options.onAllStuck();
+    const isHandingOut = !this.isRetired || this.#isFinishing;
+    if (this.#stuck >= this.#options.slots && isHandingOut && !this.#isOver) this.#options.onAllStuck();
   }
 
   #settle(delivery: Delivery, settlement: Settlement): void {
     if (this.#isOver || this.#settler?.settle(delivery.message.deliveryTag, settlement) !== true) return;
+    this.#settlements += 1;
     if (settlement !== 'return') this.#options.onSettled(delivery);
+    if (this.#isFinishing && this.#unstarted.size > 0) void this.#untilReceived();
     this.#condition.changed();
   }
 
-  async #retire(): Promise<void> {
+  async #cancel(): Promise<void> {
     this.#tellEnd({ kind: 'retired' });
     const { tag } = this.#options;
     try {
       // Before anything is given back: it would come straight to us again.
       await this.#channel?.cancel(tag, this.#deadline());
+      this.#isQuiet = true;
     } catch {
-      return; // The channel is gone, and the broker has everything back.
+      // The channel is gone, and the broker has everything back.
     }
-    this.#isQuiet = true;
-    for (const delivery of this.#unstarted) delivery.settle('return');
-    this.#unstarted.clear();
+  }
+
+  #giveBack(deliveries: Iterable<Delivery>): void {
+    for (const delivery of deliveries) {
+      this.#unstarted.delete(delivery);
+      delivery.settle('return');
+    }
   }
 
   async #close(signal: AbortSignal): Promise<void> {

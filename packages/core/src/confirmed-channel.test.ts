@@ -12,7 +12,10 @@ const ignore = (): void => undefined;
 const log = guardedLogger({ trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore });
 
 /** One channel on one session that lasts; the test plays the broker through its listeners. */
-function oneChannel(): { readonly link: Link; readonly broker: Promise<ChannelListeners> } {
+function oneChannel(
+  onClose: () => unknown = ignore,
+  stalled: (stalledMs: number) => unknown = ignore,
+): { readonly link: Link; readonly broker: Promise<ChannelListeners> } {
   let open: (listeners: ChannelListeners) => void = ignore;
   const broker = new Promise<ChannelListeners>((resolve) => {
     open = resolve;
@@ -24,7 +27,7 @@ function oneChannel(): { readonly link: Link; readonly broker: Promise<ChannelLi
       sequence += 1;
       return sequence;
     },
-    close: () => Promise.resolve(),
+    close: async () => void onClose(),
   } as Partial<DriverChannel> as DriverChannel;
   const session = {
     isOpen: true,
@@ -33,6 +36,7 @@ function oneChannel(): { readonly link: Link; readonly broker: Promise<ChannelLi
     whenUnblocked: () => Promise.resolve(),
     onFlow: () => ignore,
     noteConfirm: ignore,
+    stalled,
     openChannel: (listeners: ChannelListeners) => {
       open(listeners);
       return Promise.resolve(channel);
@@ -69,4 +73,62 @@ test('a 404 with several messages in flight does not say that they are not store
 test('a 404 with one message in flight is about that one: it is not stored', async () => {
   const expected = expect.objectContaining({ status: 'rejected', replyCode: 404, mayBeStored: false });
   expect(await refusedWith(404, ['a'])).toEqual([expected]);
+});
+
+test('a channel that is refused everything for 2 s is closed, once all that it was given is answered', async () => {
+  let now = 0;
+  const clock = { ...systemEffects.clock, now: () => now };
+  let closed = 0;
+  const close = (): void => {
+    closed += 1;
+  };
+  const { link, broker } = oneChannel(close);
+  const backoff = (): number => 60_000;
+  const channel = new ConfirmedChannel({ link, clock, log, backoff, rpcTimeoutMs: 1_000, confirmStallMs: 60_000 });
+  const outcome = (messageId: string) =>
+    new Promise<Outcome>((resolve) => void channel.send(message(messageId), resolve));
+  const written = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+  const outcomes = [outcome('a'), outcome('b'), outcome('c')];
+  const listeners = await broker;
+  await written();
+
+  listeners.onConfirm(1, false, false);
+  now = 2_000;
+  listeners.onConfirm(2, false, false);
+  expect(closed).toBe(0); // the third is still on its way
+  listeners.onConfirm(3, false, false);
+  expect(closed).toBe(1);
+
+  const refused = { status: 'refused', mayBeStored: false };
+  expect(await Promise.all(outcomes)).toEqual([refused, refused, refused]);
+  void channel.close(AbortSignal.abort());
+});
+
+test('a channel on which nothing is confirmed for four stalls is given up', async () => {
+  const timers: (() => void)[] = [];
+  let now = 0;
+  const clock = {
+    ...systemEffects.clock,
+    now: () => now,
+    setTimeout: (callback: () => void) => {
+      timers.push(callback);
+      return ignore;
+    },
+  };
+  const told: string[] = [];
+  const { link, broker } = oneChannel(
+    () => told.push('closed'),
+    (stalledMs) => told.push(`stalled for ${stalledMs} ms`),
+  );
+  const backoff = (): number => 60_000;
+  const channel = new ConfirmedChannel({ link, clock, log, backoff, rpcTimeoutMs: 1_000, confirmStallMs: 8_000 });
+  channel.send(message('a'), ignore);
+  await broker;
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let stalls = 1; stalls <= 4; stalls += 1) {
+    now += 8_000;
+    timers.shift()?.();
+  }
+  expect(told).toEqual([8_000, 16_000, 24_000, 32_000].map((ms) => `stalled for ${ms} ms`).concat('closed'));
+  void channel.close(AbortSignal.abort());
 });

@@ -1,14 +1,16 @@
 import type { Backoff } from './backoff.ts';
 import { ConfirmLedger } from './confirm-ledger.ts';
 import { type ChannelListeners, type DriverChannel, DriverError } from './driver.ts';
-import type { Cancel, Clock } from './effects.ts';
+import type { Clock } from './effects.ts';
 import { asError } from './errors.ts';
 import type { Link } from './link.ts';
 import type { LinkSession } from './link-session.ts';
 import { errorFields, type Logger } from './logger.ts';
 import type { OutgoingMessage } from './message.ts';
+import { Refusals } from './refusals.ts';
 import type { Outcome, Sending } from './sending.ts';
 import { sessionLoop } from './session-loop.ts';
+import { StallWatch } from './stall-watch.ts';
 
 export type { Outcome, Sending } from './sending.ts';
 
@@ -65,12 +67,21 @@ export class ConfirmedChannel {
   #proven = false;
   #pumpDue = false;
   #lastConfirmAt = 0;
-  #cancelStallTimer: Cancel | undefined;
+  readonly #refusals: Refusals;
+  readonly #stallWatch: StallWatch;
   readonly #running: Promise<void>;
 
   constructor(options: ConfirmedChannelOptions) {
     this.#options = options;
     const { link, clock, backoff } = options;
+    this.#refusals = new Refusals(clock);
+    this.#stallWatch = new StallWatch({
+      clock,
+      confirmStallMs: options.confirmStallMs,
+      stalledMs: () => (this.#current === undefined || this.#ledger.size === 0 ? undefined : this.stalledMs),
+      onStalled: (stalledMs) => this.#current?.session.stalled(stalledMs),
+      onGivenUp: () => void this.#current?.channel.close(clock.deadline(options.rpcTimeoutMs)),
+    });
     const onFailure = (error: unknown): void => this.#onFailure(asError(error));
     this.#running = sessionLoop({
       link,
@@ -124,7 +135,7 @@ export class ConfirmedChannel {
   async close(signal: AbortSignal): Promise<void> {
     const current = this.#current;
     this.#stop.abort();
-    this.#cancelStallTimer?.();
+    this.#stallWatch.unwatch();
     if (current !== undefined) await current.channel.close(signal);
     await this.#running;
   }
@@ -150,6 +161,7 @@ export class ConfirmedChannel {
     session.lost.addEventListener('abort', onLost, { once: true });
     if (session.lost.aborted) onLost();
     this.#current = { channel, session };
+    this.#refusals.opened();
     this.#lastConfirmAt = clock.now();
     const unsubscribe = session.onFlow(() => this.#pump());
     this.#pump();
@@ -187,6 +199,11 @@ export class ConfirmedChannel {
     this.#pumpDue = false;
     const current = this.#current;
     if (current === undefined || !current.channel.isOpen || current.session.blocked === true) return;
+    if (this.#refusals.areTooMany) {
+      if (this.#ledger.size > 0) return; // answered first, so that its outcome stays certain
+      void current.channel.close(this.#options.clock.deadline(this.#options.rpcTimeoutMs));
+      return;
+    }
     for (const entry of this.#waiting) {
       // Lost in this very turn: what comes after is told by `onClosed`.
       if (!current.channel.isOpen) return;
@@ -221,11 +238,12 @@ export class ConfirmedChannel {
     entry.returned = undefined;
     this.#ledger.add(sequence, entry);
     this.#inFlight.set(entry.messageId, entry);
-    this.#watchStall();
+    this.#stallWatch.watch();
   }
 
   #onConfirm(sequence: number, multiple: boolean, stored: boolean): void {
     this.#lastConfirmAt = this.#options.clock.now();
+    this.#refusals.answered(stored);
     for (const entry of this.#ledger.settle(sequence, multiple)) {
       this.#inFlight.delete(entry.messageId);
       entry.onForgotten?.();
@@ -257,8 +275,7 @@ export class ConfirmedChannel {
   /** The channel is gone: what it had in flight comes first on the next one, in its original order. */
   #onLost(cause: DriverError | undefined): void {
     this.#current = undefined;
-    this.#cancelStallTimer?.();
-    this.#cancelStallTimer = undefined;
+    this.#stallWatch.unwatch();
     const inFlight = this.#ledger.drain();
     this.#inFlight.clear();
     for (const entry of inFlight) entry.onForgotten?.();
@@ -314,21 +331,6 @@ export class ConfirmedChannel {
     this.#options.log.warn(errorFields(error), 'could not open a publishing channel');
     if (error instanceof DriverError && error.scope === 'channel' && this.#rejectsAll(error))
       this.#rejectAll([], error, false);
-  }
-
-  #watchStall(): void {
-    if (this.#cancelStallTimer !== undefined) return;
-    const { clock, confirmStallMs } = this.#options;
-    const check = (): void => {
-      this.#cancelStallTimer = undefined;
-      const current = this.#current;
-      if (current === undefined || this.#ledger.size === 0) return;
-      const stalledMs = this.stalledMs;
-      if (stalledMs >= confirmStallMs) current.session.stalled(stalledMs);
-      const wait = stalledMs >= confirmStallMs ? confirmStallMs : confirmStallMs - stalledMs;
-      this.#cancelStallTimer = clock.setTimeout(check, Math.max(1, wait));
-    };
-    this.#cancelStallTimer = clock.setTimeout(check, confirmStallMs);
   }
 }
 

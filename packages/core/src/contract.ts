@@ -55,7 +55,8 @@ export interface QueueOptions<In = unknown, Out = In> {
   readonly retry?: Partial<RetryPolicy>;
   /**
    * Redeliveries after which the broker itself lays a message aside, 1 to 2^31 - 1: the guard against a message that
-   * kills its consumers. Messages given back at shutdown count as well before RabbitMQ 4.3. Not for classic queues.
+   * kills its consumers. Messages given back at shutdown count as well before RabbitMQ 4.3. Below 5, where several
+   * processes consume the queue, such a message can take neighbours along. Not for classic queues.
    * @default 50
    */
   readonly deliveryLimit?: number;

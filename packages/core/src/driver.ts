@@ -124,22 +124,27 @@ export class DriverError extends Error {
   readonly scope: 'socket' | 'connection' | 'channel';
   /** The broker's reply code (404, 406 …), where there was one. */
   readonly replyCode: number | undefined;
+  /** The time for an answer has passed. */
+  readonly isUnanswered: boolean;
 
   constructor(
     scope: DriverError['scope'],
     message: string,
-    options: { replyCode?: number | undefined; cause?: unknown } = {},
+    options: { replyCode?: number | undefined; isUnanswered?: boolean; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.scope = scope;
     this.replyCode = options.replyCode;
+    this.isUnanswered = options.isUnanswered ?? false;
   }
 }
 
 /** Whatever ended something or failed, as a `DriverError`. */
 export function driverError(scope: DriverError['scope'], thrown: unknown, signal?: AbortSignal): DriverError {
   if (thrown instanceof DriverError) return thrown;
-  if (signal?.aborted) return new DriverError(scope, 'timed out without an answer', { cause: signal.reason });
+  if (signal?.aborted) {
+    return new DriverError(scope, 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
+  }
   const error = thrown === undefined ? new Error('the connection ended') : asError(thrown);
   const replyCode = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
   return new DriverError(scope, error.message, { replyCode, cause: error });

@@ -9,6 +9,8 @@ export interface LinkSessionOptions {
   /** Undefined with SASL EXTERNAL: the broker takes it from the certificate. */
   readonly username: string | undefined;
   readonly generation: number;
+  /** How many other hosts the link may go to. */
+  readonly otherHosts: number;
   readonly log: Logger;
   readonly onStalled: (stalledMs: number) => void;
   readonly onLost: (cause: Error) => void;
@@ -44,6 +46,10 @@ export class LinkSession {
 
   get blocked(): boolean | 'unknown' {
     return this.#blocked;
+  }
+
+  get otherHosts(): number {
+    return this.#options.otherHosts;
   }
 
   get serverVersion(): string {

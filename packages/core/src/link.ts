@@ -220,6 +220,7 @@ export class Link {
       role,
       username,
       generation: this.#state.generation + 1,
+      otherHosts: this.#given.hosts.length - 1,
       log,
       onStalled: (stalledMs) => this.#onStalled(session, stalledMs),
       onLost: (cause) => {

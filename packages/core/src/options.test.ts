@@ -15,7 +15,7 @@ describe('the options of connect()', () => {
       rpcTimeoutMs: 10_000,
       reconnectMaxDelayMs: 2_000,
       refusedMaxDelayMs: 30_000,
-      confirmStallMs: 15_000,
+      confirmStallMs: 8_000,
       topologyCheckMs: 60_000,
     });
   });

@@ -19,6 +19,8 @@ export interface TopologyAssertionsOptions {
   readonly comparison: TopologyComparison | undefined;
   /** An entity that was missing was made anew, without what hung on it. */
   readonly onCreatedAnew: (entity: Entity) => void;
+  /** What a binding hangs on was deleted since it was asserted. */
+  readonly onEndMissing: (binding: Entity) => void;
 }
 
 /** After a repair, what died meanwhile still arrives for so long: the broker's own retry interval for dead letters. */
@@ -59,6 +61,10 @@ export class TopologyAssertions {
       entity.assertedIn = generation;
       entity.answeredDoubts = doubts;
     } catch (thrown) {
+      if (mode === 'declare' && entity.what.kind === 'binding' && isNotFound(thrown)) {
+        this.#options.onEndMissing(entity);
+        throw thrown;
+      }
       const fault = topologyFault(thrown, entity.label);
       if (fault === undefined) throw thrown;
       if (fault instanceof TopologyMismatchError && entity.state !== 'mismatch') {
@@ -96,7 +102,7 @@ export class TopologyAssertions {
       await this.#rpc(entity, check);
       return true;
     } catch (thrown) {
-      if (thrown instanceof DriverError && thrown.replyCode === 404) return false;
+      if (isNotFound(thrown)) return false;
       throw thrown;
     }
   }
@@ -138,4 +144,8 @@ export class TopologyAssertions {
       }
     });
   }
+}
+
+function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof DriverError && thrown.replyCode === 404;
 }

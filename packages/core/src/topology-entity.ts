@@ -31,11 +31,19 @@ export interface Entity {
 export function entitiesOf(topology: Topology): Entity[] {
   const { exchanges, queues, bindings, existing } = topology;
   return [
-    ...existing.map((name) => entity(`queue "${name}"`, { kind: 'existing queue', name })),
-    ...exchanges.map((declaration) => entity(`exchange "${declaration.name}"`, { kind: 'exchange', declaration })),
-    ...queues.map((declaration) => entity(`queue "${declaration.name}"`, { kind: 'queue', declaration })),
+    ...existing.map((name) => entity(queueLabel(name), { kind: 'existing queue', name })),
+    ...exchanges.map((declaration) => entity(exchangeLabel(declaration.name), { kind: 'exchange', declaration })),
+    ...queues.map((declaration) => entity(queueLabel(declaration.name), { kind: 'queue', declaration })),
     ...bindings.map((declaration) => entity(bindingLabel(declaration), { kind: 'binding', declaration })),
   ];
+}
+
+export function queueLabel(name: string): string {
+  return `queue "${name}"`;
+}
+
+export function exchangeLabel(name: string): string {
+  return `exchange "${name}"`;
 }
 
 export function sameDeclaration(one: Entity, other: Entity): boolean {

@@ -45,6 +45,17 @@ test('what several contracts share is asserted once', async () => {
   expect(broker.count('shop')).toBe(1);
 });
 
+test('an exchange that is deleted between its own assertion and that of its binding is made again', async () => {
+  const broker = new FakeBroker();
+  await using rabbit = await open(broker);
+  await ensure(rabbit, healthy);
+  broker.missing = 'binding of healthy';
+  broker.cut();
+  await vi.waitFor(() => expect(broker.missing).toBeUndefined());
+  await ensure(rabbit, healthy);
+  await vi.waitFor(() => expect(broker.count('healthy.retry')).toBeGreaterThan(2));
+});
+
 test('[rpcTimeoutMs] one that does not answer is given more time at each request', async () => {
   const delays = new WeakMap<AbortSignal, number>();
   const deadline = (delayMs: number): AbortSignal => {
@@ -133,6 +144,8 @@ test('channels without work are closed', async () => {
 class FakeBroker {
   readonly silent = new Set<string>();
   readonly refused = new Set<string>();
+  /** Answered by a 404 once. */
+  missing: string | undefined;
   /** Of the requests that were not answered. */
   readonly deadlines: AbortSignal[] = [];
   openChannels = 0;
@@ -189,6 +202,11 @@ class FakeBroker {
       if (this.refused.has(name)) {
         end();
         return Promise.reject(new DriverError('channel', 'PRECONDITION_FAILED', { replyCode: 406 }));
+      }
+      if (this.missing === name) {
+        this.missing = undefined;
+        end();
+        return Promise.reject(new DriverError('channel', 'NOT_FOUND', { replyCode: 404 }));
       }
       if (!this.silent.has(name)) return Promise.resolve();
       this.deadlines.push(deadline);

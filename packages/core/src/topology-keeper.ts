@@ -50,6 +50,7 @@ export class TopologyKeeper {
       onCreatedAnew: (entity) => {
         for (const wanted of registry.doubtBindings(entity)) void this.#checks.check(wanted);
       },
+      onEndMissing: (binding) => registry.doubtEnds(binding),
     });
     this.#checks = new TopologyChecks({ ...options, registry, assertions: this.#assertions, comparison });
     if (mode !== 'off') this.#checks.start();

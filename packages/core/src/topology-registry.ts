@@ -1,7 +1,7 @@
 import type { Cancel } from './effects.ts';
 import type { EntityHealth } from './health.ts';
 import type { Topology } from './topology.ts';
-import { doubt, type Entity, entitiesOf, sameDeclaration } from './topology-entity.ts';
+import { doubt, type Entity, entitiesOf, exchangeLabel, queueLabel, sameDeclaration } from './topology-entity.ts';
 
 /** A topology that somebody wants, and how its checks go. */
 export interface Wanted {
@@ -68,6 +68,15 @@ export class TopologyRegistry {
     );
     for (const binding of bindings) doubt(binding);
     return this.kept.filter(({ entities }) => bindings.some((binding) => entities.includes(binding)));
+  }
+
+  /** The exchange and the queue between which a binding lies: one of them is gone. */
+  doubtEnds({ what }: Entity): void {
+    if (what.kind !== 'binding') return;
+    const { exchange, queue } = what.declaration;
+    for (const entity of this.#entities) {
+      if (entity.label === exchangeLabel(exchange) || entity.label === queueLabel(queue)) doubt(entity);
+    }
   }
 
   health(): readonly EntityHealth[] {

@@ -14,10 +14,15 @@ function setUp(mode: TopologyMode = 'declare') {
   const calls: Call[] = [];
   const told: string[] = [];
   let now = 0;
+  const timers = new Map<() => void, number>();
+  const setTimeout = (fire: () => void, delayMs: number): (() => void) => {
+    timers.set(fire, now + delayMs);
+    return () => void timers.delete(fire);
+  };
   const ensure = (_topology: unknown, signal: AbortSignal, again: boolean): Promise<void> =>
     new Promise((resolve, reject) => calls.push({ signal, again, resolve, reject }));
   const log = guardedLogger({} as never);
-  const effects = { ...systemEffects, clock: { ...systemEffects.clock, now: () => now } };
+  const effects = { ...systemEffects, clock: { ...systemEffects.clock, now: () => now, setTimeout } };
   const internals = { topology: { ensure }, options: { topology: mode }, effects, log };
   const contracts = new DeclaredContracts<string>({
     internals: internals as never,
@@ -26,8 +31,9 @@ function setUp(mode: TopologyMode = 'declare') {
   });
   const advance = (ms: number): void => {
     now += ms;
+    for (const [fire, at] of timers) if (at <= now && timers.delete(fire)) fire();
   };
-  return { contracts, calls, told, advance };
+  return { contracts, calls, told, advance, timers };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -83,21 +89,35 @@ describe('declared contracts', () => {
     const { contracts, calls, advance } = setUp();
     advance(5_000);
     for (let count = 0; count < 1_000; count += 1) contracts.onUnroutable(orders);
+    advance(300);
     expect(calls.map(({ again }) => again)).toEqual([true]);
     calls[0]?.resolve();
     await settle();
     contracts.onUnroutable(orders);
+    advance(300);
     expect(calls).toHaveLength(1);
     advance(1_000);
     contracts.onUnroutable(orders);
+    advance(300);
     expect(calls).toHaveLength(2);
   });
 
+  test('a queue is not made again before the broker has told its consumers that it is gone', () => {
+    const { contracts, calls, advance } = setUp();
+    contracts.onUnroutable(orders);
+    advance(299);
+    expect(calls).toHaveLength(0);
+    advance(1);
+    expect(calls).toHaveLength(1);
+  });
+
   test('an unroutable message is no reason to declare: an exchange without an alternate, and any contract in another mode', () => {
-    const { contracts, calls } = setUp();
+    const setup = setUp();
+    const { contracts, calls } = setup;
     contracts.onUnroutable(defineExchange('shop', { type: 'topic' }));
     const verifying = setUp('verify');
     verifying.contracts.onUnroutable(orders);
+    for (const { advance } of [setup, verifying]) advance(1_000);
     expect([...calls, ...verifying.calls]).toEqual([]);
   });
 
@@ -106,10 +126,12 @@ describe('declared contracts', () => {
   });
 
   test('close() ends what is on its way', async () => {
-    const { contracts, calls } = setUp();
+    const { contracts, calls, timers } = setUp();
     contracts.wait(orders, 'a');
+    contracts.onUnroutable(orders);
     const repair = contracts.repair(orders);
     contracts.close();
+    expect(timers.size).toBe(0);
     expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, true]);
     calls[1]?.reject(new Error('closed'));
     expect(await repair).toBe(false);

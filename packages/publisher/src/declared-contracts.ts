@@ -1,5 +1,6 @@
 import type { Logger, TopologyMode } from '@surehop/core';
 import {
+  type Cancel,
   type Clock,
   errorFields,
   exchangeTopology,
@@ -25,6 +26,11 @@ interface Declaring<T> {
 
 /** What is unroutable again so soon after a repair was not for want of one, in milliseconds. */
 const repairEveryMs = 1_000;
+/**
+ * Not at once, in milliseconds: a broker before 4.0 that finds the queue there again before it has told its consumers
+ * of the deletion tells them nothing, and hands what comes to nobody.
+ */
+const repairAfterMs = 300;
 
 /** Declares what each contract needs, once, when it is first published to; and again, when something of it was seen missing. */
 export class DeclaredContracts<T> {
@@ -36,6 +42,8 @@ export class DeclaredContracts<T> {
   readonly #declaring = new Map<Contract, Declaring<T>>();
   readonly #repairing = new Map<Contract, Promise<boolean>>();
   readonly #repairedAt = new WeakMap<Contract, number>();
+  /** Of repairs that are about to begin. */
+  readonly #cancelRepair = new Map<Contract, Cancel>();
   readonly #stop = new AbortController();
 
   constructor(options: DeclaredContractsOptions<T>) {
@@ -77,7 +85,12 @@ export class DeclaredContracts<T> {
     // An exchange that returns messages is there; without an alternate there is nothing else to miss.
     if (this.#mode !== 'declare' || (contract.kind === 'exchange' && contract.alternate === undefined)) return;
     const repairedAt = this.#repairedAt.get(contract) ?? Number.NEGATIVE_INFINITY;
-    if (Math.abs(this.#clock.now() - repairedAt) >= repairEveryMs) void this.repair(contract);
+    if (Math.abs(this.#clock.now() - repairedAt) < repairEveryMs || this.#cancelRepair.has(contract)) return;
+    const repair = (): void => {
+      this.#cancelRepair.delete(contract);
+      void this.repair(contract);
+    };
+    this.#cancelRepair.set(contract, this.#clock.setTimeout(repair, repairAfterMs));
   }
 
   /** Asserts the contract's topology again. Never rejects; false when it cannot stand. */
@@ -89,6 +102,7 @@ export class DeclaredContracts<T> {
 
   close(): void {
     this.#stop.abort();
+    for (const cancel of this.#cancelRepair.values()) cancel();
     for (const { giveUp } of this.#declaring.values()) giveUp.abort();
   }
 
