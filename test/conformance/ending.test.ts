@@ -73,7 +73,7 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
     const link = await world.dial();
     const { channel, told } = await openChannel(link);
     world.blackhole();
-    await expect(channel.checkQueue('q', AbortSignal.timeout(100))).rejects.toThrow(/timed out without an answer/);
+    await expect(channel.checkQueue('q', AbortSignal.timeout(100))).rejects.toMatchObject({ isUnanswered: true });
     await eventually(() => expect(told.closed).toHaveLength(1));
     expect(channel.isOpen).toBe(false);
     await expect(link.openChannel({ ...silentListeners }, AbortSignal.timeout(100))).rejects.toThrow(
@@ -87,6 +87,36 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
     await expect(world.dial({}, AbortSignal.timeout(100))).rejects.toMatchObject({ scope: 'socket' });
     world.heal();
     await eventually(() => expect(world.connections()).toBe(0));
+  });
+
+  test('tells a connection that an operator closes, with the reply code', async () => {
+    await using world = await open();
+    const link = await world.dial();
+    const ends = endsOf(link);
+    const { told } = await openChannel(link);
+    await world.closeConnections();
+    await eventually(() => expect(ends).toHaveLength(1), 10_000);
+    expect(ends[0]).toMatchObject({ scope: 'connection', replyCode: 320 });
+    expect(told.closed).toHaveLength(1);
+  });
+
+  test('takes a renewed secret', async () => {
+    await using world = await open();
+    const link = await world.dial();
+    await link.updateSecret('guest', soon());
+    expect((await openChannel(link)).channel.isOpen).toBe(true);
+  });
+
+  test('closes the channel of a body that is larger than the broker takes', async () => {
+    if (broker.version.startsWith('3.')) return; // 128 MiB there
+    await using world = await open();
+    const link = await world.dial();
+    const { channel, told } = await openChannel(link);
+    const other = await openChannel(link);
+    channel.publish(message('q', 'large', { content: new Uint8Array(16 * 1024 * 1024 + 1) }));
+    await eventually(() => expect(told.closed).toHaveLength(1));
+    expect(told.closed[0]).toMatchObject({ scope: 'channel', replyCode: 406 });
+    expect(other.channel.isOpen).toBe(true);
   });
 
   test('tells a login that is refused', async () => {

@@ -20,6 +20,10 @@ export interface World extends AsyncDisposable {
   cut(): void;
   blackhole(): void;
   heal(): void;
+  /** Closes every connection from the broker's side. */
+  closeConnections(): unknown;
+  /** A memory alarm. Only where the broker is nobody else's. */
+  setAlarm(isOn: boolean): unknown;
   /** How many connections the network knows. */
   connections(): number;
 }
@@ -53,6 +57,8 @@ async function realWorld(broker: Broker): Promise<World> {
     cut: () => proxy.cut(),
     blackhole: () => proxy.blackhole(),
     heal: () => proxy.heal(),
+    closeConnections: () => vhost.closeConnections(),
+    setAlarm: (isOn) => broker.nodes[0]?.ctl(['set_vm_memory_high_watermark', isOn ? '0.0001' : '0.6']),
     connections: () => proxy.connections,
     async [Symbol.asyncDispose]() {
       for (const link of links) link.destroy();
@@ -77,6 +83,8 @@ async function memoryWorld(version: string): Promise<World> {
     cut: () => network.cut(),
     blackhole: () => network.blackhole(),
     heal: () => network.heal(),
+    closeConnections: () => broker.closeConnections(),
+    setAlarm: (isOn) => broker.setAlarm('memory', isOn),
     connections: () => network.connections,
     async [Symbol.asyncDispose]() {
       for (const link of links) link.destroy();

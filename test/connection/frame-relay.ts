@@ -9,7 +9,7 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-/** What the client gets for a frame of the broker: the frame itself, others, or nothing. */
+/** What one side gets for a frame of the other: the frame itself, others, or nothing. */
 export type Answer = (frame: Frame) => Buffer;
 
 /** Stands between a client and a broker and can slip frames in, whole and in one piece with others. */
@@ -17,6 +17,8 @@ export class FrameRelay implements AsyncDisposable {
   readonly port: number;
   /** Changes what comes from the broker. */
   answer: Answer = ({ bytes }) => bytes;
+  /** Changes what comes from a client. */
+  request: Answer = ({ bytes }) => bytes;
   readonly #close: () => Promise<void>;
   readonly #clients: Socket[];
 
@@ -39,12 +41,8 @@ export class FrameRelay implements AsyncDisposable {
         sockets.add(one);
         one.on('error', () => undefined).on('close', () => other.destroy());
       }
-      client.on('data', (bytes) => broker.write(bytes));
-      const parse = framesIn();
-      broker.on('data', (bytes) => {
-        const out = Buffer.concat(parse(bytes).map((frame) => relay.answer(frame)));
-        if (out.length > 0 && client.writable) client.write(out);
-      });
+      pass(client, broker, (frame) => relay.request(frame));
+      pass(broker, client, (frame) => relay.answer(frame));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -93,11 +91,26 @@ export function closeFrame(channel: number, code: number, text: string): Buffer 
   );
 }
 
+function pass(from: Socket, to: Socket, change: Answer): void {
+  const parse = framesIn();
+  from.on('data', (bytes) => {
+    const out = Buffer.concat(parse(bytes).map(change));
+    if (out.length > 0 && to.writable) to.write(out);
+  });
+}
+
+/** What a client says before its first frame. */
+const greeting = Buffer.from('AMQP');
+
 function framesIn(): (bytes: Buffer) => Frame[] {
   let rest = Buffer.alloc(0);
   return (bytes) => {
     const frames: Frame[] = [];
     rest = Buffer.concat([rest, bytes]);
+    if (rest.length >= 8 && rest.subarray(0, 4).equals(greeting)) {
+      frames.push({ channel: 0, method: '', bytes: rest.subarray(0, 8) });
+      rest = rest.subarray(8);
+    }
     while (rest.length >= 8 && rest.length >= rest.readUInt32BE(3) + 8) {
       const frame = rest.subarray(0, rest.readUInt32BE(3) + 8);
       rest = rest.subarray(frame.length);

@@ -1,8 +1,7 @@
-import { subscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:net';
 import { connect, type LinkState, type Rabbit } from '@surehop/core';
 import { attachBroker, eventually, FaultProxy } from '@surehop/testing';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { ClientSockets } from './client-sockets.ts';
 import { keepingLogger } from './lines.ts';
 
 const broker = attachBroker(inject('broker'));
@@ -31,15 +30,15 @@ describe('a lost connection', () => {
 
   test('[heartbeatSeconds] a silent network is noticed within three heartbeats and a second, and its sockets are gone', async () => {
     await using proxy = await FaultProxy.start(vhost);
-    const sockets = clientSockets(proxy.port);
+    using sockets = new ClientSockets(proxy.port);
     await using rabbit = await connect({ url: `${vhost.url(proxy.port)}?heartbeat=1`, log: keepingLogger().log });
-    expect(sockets().map(({ destroyed }) => destroyed)).toEqual([false, false]);
+    expect(sockets.connected).toBe(2);
     proxy.refuse();
     proxy.blackhole();
     const startedAt = performance.now();
     await eventually(() => expect(phases(rabbit)).not.toContain('open'), 6_000);
     expect(performance.now() - startedAt).toBeLessThan(4_200);
-    await eventually(() => expect(sockets().every(({ destroyed }) => destroyed)).toBe(true), 1_000);
+    await eventually(() => expect(sockets.connected).toBe(0), 1_000);
     proxy.heal();
     await eventually(() => expect(rabbit.state.phase).toBe('open'), 10_000);
     await eventually(() => expect(proxy.connections).toBe(2));
@@ -116,17 +115,6 @@ describe('a lost connection', () => {
     expect(heard).not.toContain('taken back');
   });
 });
-
-/** The sockets of this process that were connected to a port from now on. */
-function clientSockets(port: number): () => readonly Socket[] {
-  const all: Socket[] = [];
-  subscribe('net.client.socket', (event) => void all.push((event as { socket: Socket }).socket));
-  const ours = new Set<Socket>();
-  return () => {
-    for (const socket of all) if (socket.remotePort === port) ours.add(socket);
-    return [...ours];
-  };
-}
 
 function phases(rabbit: Rabbit): LinkState['phase'][] {
   const { publish, consume } = rabbit.health().links;

@@ -1,8 +1,8 @@
-/** Starts a private node, says what it has, and waits to be killed. Run by `reaper.test.ts`. */
+/** Starts private nodes, says what it has, and waits to be killed. Run by `reaper.test.ts`. */
 import { readFileSync } from 'node:fs';
 import { startBroker } from '@surehop/testing';
 
-const broker = await startBroker({ kind: 'node', log: () => {} });
+const broker = await startBroker({ kind: 'node', nodes: Number(process.argv[3]), log: () => {} });
 const env = broker.definition().nodes[0]?.ctl?.env ?? {};
 const pidFile = env.RABBITMQ_PID_FILE ?? '';
 const traces = {

@@ -43,11 +43,12 @@ function traces(): { epmdPort: number; folder: string; pid: number } {
   };
 }
 
-test('a private node tells its version and which way it was taken, and allows everything', () => {
+test('a private node tells its version and which way it was taken, and allows all that one node can do', async () => {
   expect(broker.version).toMatch(/^\d+\.\d+\.\d+/);
   expect(broker.way).toBe('node');
   expect(broker.description).toContain(broker.version);
-  expect(broker.can).toEqual({ kill: true, freeze: true, alarm: true, cluster: true, ctl: true });
+  expect(broker.can).toEqual({ kill: true, freeze: true, partition: false, alarm: true, cluster: true, ctl: true });
+  await expect(node.isolate()).rejects.toThrow(/no others to be cut off from/);
 });
 
 test('[config] further lines apply', async () => {

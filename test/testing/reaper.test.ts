@@ -17,8 +17,8 @@ interface Traces {
 const program = fileURLToPath(new URL('./abandoned-broker.ts', import.meta.url));
 
 /** Resolves to what the other process has started, when it runs. */
-async function abandon(end: 'SIGKILL' | 'SIGINT' | 'return'): Promise<Traces> {
-  const child = spawn(process.execPath, [program, end], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function abandon(end: 'SIGKILL' | 'SIGINT' | 'return', nodes = 1): Promise<Traces> {
+  const child = spawn(process.execPath, [program, end, String(nodes)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const traces = JSON.parse(String(line)) as Traces;
@@ -51,10 +51,15 @@ function runs(pid: number): boolean {
   }
 }
 
-test.each(['SIGKILL', 'SIGINT', 'return'] as const)(
-  'a process that ends by %s leaves no node, no port mapper and no folder',
-  async (end) => {
-    const { pid, folder, epmdPort } = await abandon(end);
+test.each([
+  ['SIGKILL', 1],
+  ['SIGINT', 1],
+  ['return', 1],
+  ['return', 2],
+] as const)(
+  'a process that ends by %s leaves none of its nodes (%i), no port mapper and no folder',
+  async (end, nodes) => {
+    const { pid, folder, epmdPort } = await abandon(end, nodes);
 
     await eventually(async () => {
       expect(runs(pid)).toBe(false);

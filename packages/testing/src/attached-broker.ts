@@ -18,7 +18,7 @@ export function attachBroker(definition: BrokerDefinition): Broker {
   return new LiveBroker({
     definition,
     nodes,
-    can: { kill: false, freeze: false, alarm: false, cluster: false, ctl },
+    can: { kill: false, freeze: false, partition: false, alarm: false, cluster: false, ctl },
     isUp: () => true,
     outlivesClose: true,
     end: async () => {},

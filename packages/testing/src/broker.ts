@@ -10,6 +10,8 @@ export interface Capabilities {
   readonly kill: boolean;
   /** `node.freeze()` and `node.resume()`. */
   readonly freeze: boolean;
+  /** `node.isolate()` and `node.rejoin()`: private nodes, and more than one. */
+  readonly partition: boolean;
   /** A memory or disk alarm may be raised through `ctl`, for nobody else uses this broker. */
   readonly alarm: boolean;
   /** More than one node. */
@@ -64,6 +66,17 @@ export interface BrokerNode {
   freeze(): void;
   /** Lets a frozen process go on. */
   resume(): void;
+  /**
+   * Parts the node from the other nodes, both ways: what connects them is reset, and refused from then on. Clients still
+   * reach it, as far as it lets them: with `cluster_partition_handling = pause_minority` it closes its ports itself.
+   */
+  isolate(): Promise<void>;
+  /**
+   * Ends `isolate()`. Resolves when all nodes that run work together again. Where the cluster uses Mnesia (before 4.2 by
+   * default) and is left with RabbitMQ's default, `cluster_partition_handling = ignore`, both sides stay apart until an
+   * operator restarts one of them: then this node is restarted, without its process (`stop_app`, `start_app`).
+   */
+  rejoin(): Promise<void>;
   /** Runs `rabbitmqctl` against this node (0.5 to 3 s) and returns what it wrote to standard output. */
   ctl(args: readonly string[]): Promise<string>;
 }

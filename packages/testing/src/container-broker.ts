@@ -18,7 +18,7 @@ const pullTimeoutMs = 60_000;
 const startTimeoutMs = 60_000;
 const label = 'surehop.testing';
 const credentials: Credentials = { username: 'guest', password: 'guest' };
-const can: Capabilities = { kill: false, freeze: false, alarm: true, cluster: false, ctl: true };
+const can: Capabilities = { kill: false, freeze: false, partition: false, alarm: true, cluster: false, ctl: true };
 
 /**
  * Starts RabbitMQ in a container. Which engine is asked, testcontainers finds out from the process's own environment.

@@ -222,6 +222,35 @@ describe('delay()', () => {
   });
 });
 
+describe('trickle()', () => {
+  test('passes on so many bytes per second, in order', async () => {
+    const client = await Client.opened();
+    proxy.trickle(10_000);
+    const begun = performance.now();
+    const sent = '0123456789'.repeat(300);
+
+    client.socket.write(sent);
+
+    await eventually(() => expect(client.received).toBe(`hello${sent}`));
+    // 3,000 bytes take 300 ms, there and back the later half of the way at the same time.
+    expect(performance.now() - begun).toBeGreaterThan(300);
+    expect(performance.now() - begun).toBeLessThan(1_500);
+  });
+
+  test('makes whoever sends more wait, until heal()', async () => {
+    const client = await Client.opened();
+    proxy.trickle(1_000);
+    const sent = Buffer.alloc(14 * 1024 * 1024, 'x');
+
+    client.socket.write(sent);
+    await eventually(() => expect(client.received.length).toBeGreaterThan('hello'.length));
+    expect(client.socket.writableNeedDrain).toBe(true);
+    proxy.heal();
+
+    await eventually(() => expect(client.received.length).toBe('hello'.length + sent.length));
+  });
+});
+
 describe('refuse()', () => {
   test('refuses new connections until heal(), while those of before go on', async () => {
     const before = await Client.opened();
@@ -239,6 +268,7 @@ test('close() may be called twice, and during every fault', async () => {
   await Client.opened();
   proxy.blackhole();
   proxy.delay(60_000);
+  proxy.trickle(10);
   proxy.refuse();
 
   await Promise.all([proxy.close(), proxy.close()]);

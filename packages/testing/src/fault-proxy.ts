@@ -28,9 +28,10 @@ export class FaultProxy implements AsyncDisposable {
   readonly host: string = host;
   readonly port: number;
   readonly #target: ProxyTarget;
-  readonly #weather: Weather = { lost: new Set(), delayMs: 0 };
+  readonly #weather: Weather = { lost: new Set(), delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
   readonly #connections = new Set<Connection>();
   #server: Server | undefined;
+  #keepsProcess = true;
 
   /** Resolves when it listens, on a free port of 127.0.0.1. It connects to the target when a client connects to it. */
   static async start(target: ProxyTarget): Promise<FaultProxy> {
@@ -78,6 +79,14 @@ export class FaultProxy implements AsyncDisposable {
     this.#weather.delayMs = delayMs;
   }
 
+  /**
+   * Passes on no more than so many bytes per second, above 0, each way of each connection, and makes whoever sends more
+   * wait, as a line does that is too narrow.
+   */
+  trickle(bytesPerSecond: number): void {
+    this.#weather.bytesPerSecond = bytesPerSecond;
+  }
+
   /** Refuses new connections; today's go on. */
   refuse(): void {
     this.#server?.close();
@@ -91,11 +100,22 @@ export class FaultProxy implements AsyncDisposable {
   heal(): void {
     this.#weather.lost.clear();
     this.#weather.delayMs = 0;
+    this.#weather.bytesPerSecond = Number.POSITIVE_INFINITY;
     for (const { lanes } of this.#connections) {
       lanes['to-broker'].heal();
       lanes['to-client'].heal();
     }
     if (this.#server === undefined) this.#listen();
+  }
+
+  /** Lets the process end though the proxy is open, as `unref()` of a server does. */
+  unref(): void {
+    this.#keepsProcess = false;
+    this.#server?.unref();
+    for (const { client, broker } of this.#connections) {
+      client.unref();
+      broker.unref();
+    }
   }
 
   /** Resets what is left. Safe to call twice. */
@@ -113,6 +133,7 @@ export class FaultProxy implements AsyncDisposable {
   #listen(): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#join(client));
     server.listen(this.port, host);
+    if (!this.#keepsProcess) server.unref();
     this.#server = server;
     return server;
   }
@@ -130,6 +151,7 @@ export class FaultProxy implements AsyncDisposable {
     };
     this.#connections.add(connection);
     for (const socket of [client, broker]) {
+      if (!this.#keepsProcess) socket.unref();
       socket.on('close', () => {
         if (client.destroyed && broker.destroyed) this.#connections.delete(connection);
       });

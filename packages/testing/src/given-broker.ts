@@ -59,7 +59,7 @@ function brokerOf(definition: BrokerDefinition): Broker {
   return new LiveBroker({
     definition,
     nodes: definition.nodes.map((node) => new SharedNode(node)),
-    can: { kill: false, freeze: false, alarm: false, cluster: false, ctl: false },
+    can: { kill: false, freeze: false, partition: false, alarm: false, cluster: false, ctl: false },
     isUp: () => true,
     outlivesClose: true,
     end: async () => reaper?.close(),

@@ -5,7 +5,7 @@ export interface NodePorts {
   readonly management: number;
   /** Between Erlang nodes. */
   readonly distribution: number;
-  /** Of the port mapper that the nodes of one broker share with nobody else. */
+  /** Of the port mapper, which the node shares with nobody. */
   readonly epmd: number;
 }
 

@@ -3,11 +3,11 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Broker, Capabilities } from './broker.ts';
+import { Cluster, type ClusterMember } from './cluster.ts';
 import type { Credentials } from './credentials.ts';
-import { BrokerError } from './errors.ts';
-import { eventually } from './eventually.ts';
 import { LiveBroker } from './live-broker.ts';
 import { Management } from './management.ts';
+import type { NodePorts } from './node-environment.ts';
 import { countsLagMs } from './node-files.ts';
 import { freePort } from './port.ts';
 import { PrivateNode } from './private-node.ts';
@@ -24,80 +24,85 @@ export interface PrivateBrokerOptions {
 }
 
 const credentials: Credentials = { username: 'guest', password: 'guest' };
-const joinTimeoutMs = 30_000;
-const can: Capabilities = { kill: true, freeze: true, alarm: true, cluster: true, ctl: true };
 
 /** Starts nodes of our own and joins them. What was started is gone again when this rejects. */
 export async function startPrivateBroker(options: PrivateBrokerOptions): Promise<Broker> {
+  const id = randomBytes(4).toString('hex');
+  const members = await membersOf(id, options.nodes);
+  const cluster = new Cluster(members, credentials);
   const reaper = new Reaper();
+  const end = async (): Promise<void> => {
+    try {
+      await reaper.close();
+    } finally {
+      await cluster.close();
+    }
+  };
   try {
-    const id = randomBytes(4).toString('hex');
-    const nodes = await makeNodes(id, reaper, options);
+    // Also where the mapper is in this process: nodes that outlive it start another one.
+    for (const { ports } of members) reaper.add({ kind: 'epmd', port: ports.epmd });
+    await cluster.open();
+    const nodes = makeNodes(members, cluster, reaper, options);
     await Promise.all(nodes.map((node) => node.start()));
-    await untilJoined(nodes);
-    return await describe(id, nodes, reaper, options);
+    await cluster.untilWhole();
+    return await describe(id, nodes, end, options);
   } catch (error) {
-    await reaper.close();
+    await end();
     throw error;
   }
 }
 
-async function makeNodes(id: string, reaper: Reaper, options: PrivateBrokerOptions): Promise<PrivateNode[]> {
+interface Member extends ClusterMember {
+  readonly ports: NodePorts;
+}
+
+async function membersOf(id: string, count: number): Promise<Member[]> {
+  const members: Member[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const ports: NodePorts = {
+      amqp: await freePort(),
+      management: await freePort(),
+      distribution: await freePort(),
+      epmd: await freePort(),
+    };
+    const managementUrl = `http://127.0.0.1:${ports.management}`;
+    members.push({ name: `surehop-${id}-${number}@localhost`, managementUrl, ports });
+  }
+  return members;
+}
+
+function makeNodes(
+  members: readonly Member[],
+  cluster: Cluster,
+  reaper: Reaper,
+  { release, plugins, config, env }: PrivateBrokerOptions,
+): PrivateNode[] {
   const folder = mkdtempSync(join(tmpdir(), 'surehop-'));
   reaper.add({ kind: 'folder', path: folder });
-  const epmd = await freePort();
-  reaper.add({ kind: 'epmd', port: epmd });
-
-  const names = Array.from({ length: options.nodes }, (_, index) => `surehop-${id}-${index + 1}@localhost`);
-  const cookie = randomBytes(16).toString('hex');
-  const config = `${clusterConf(names)}${options.config}`;
-  const make = async (name: string): Promise<PrivateNode> => {
-    const ports = { amqp: await freePort(), management: await freePort(), distribution: await freePort(), epmd };
-    const { release, plugins } = options;
-    const path = options.env.PATH ?? '';
-    return new PrivateNode({
-      release,
-      reaper,
-      credentials,
-      name,
-      folder: join(folder, name),
-      cookie,
-      ports,
-      plugins,
-      config,
-      path,
-    });
+  const shared = {
+    release,
+    reaper,
+    cluster,
+    credentials,
+    plugins,
+    cookie: randomBytes(16).toString('hex'),
+    config: `${clusterConf(members)}${config}`,
+    path: env.PATH ?? '',
   };
-  return Promise.all(names.map(make));
+  return members.map(({ name, ports }) => new PrivateNode({ ...shared, name, ports, folder: join(folder, name) }));
 }
 
 /** The nodes find each other as they start, which is quicker than joining them one after the other. */
-function clusterConf(names: readonly string[]): string {
-  if (names.length === 1) return '';
-  const members = names.map((name, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${name}\n`);
-  return `cluster_formation.peer_discovery_backend = classic_config\n${members.join('')}`;
-}
-
-/** A node answers before it has found the others. */
-async function untilJoined(nodes: readonly PrivateNode[]): Promise<void> {
-  await eventually(async () => {
-    for (const { name, managementUrl } of nodes) {
-      const members = (await new Management([managementUrl], credentials).call('GET', ['nodes'])) as Member[];
-      const running = members.filter((member) => member.running).length;
-      if (running === nodes.length) continue;
-      throw new BrokerError(`${name} sees ${running} of ${nodes.length} nodes of its cluster running.`);
-    }
-  }, joinTimeoutMs);
-}
-
-interface Member {
-  readonly running: boolean;
+function clusterConf(members: readonly Member[]): string {
+  if (members.length === 1) return '';
+  const lines = members.map(({ name }, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${name}\n`);
+  return `cluster_formation.peer_discovery_backend = classic_config\n${lines.join('')}`;
 }
 
 async function describe(
   id: string,
   nodes: readonly PrivateNode[],
-  reaper: Reaper,
+  end: () => Promise<void>,
   options: PrivateBrokerOptions,
 ): Promise<Broker> {
   const version = await new Management(
@@ -115,6 +120,14 @@ async function describe(
     prefix: `surehop-${id}-`,
     countsLagMs,
   } as const;
+  const can: Capabilities = {
+    kill: true,
+    freeze: true,
+    partition: nodes.length > 1,
+    alarm: true,
+    cluster: true,
+    ctl: true,
+  };
   const isUp = (): boolean => nodes.some((node) => node.isUp);
-  return new LiveBroker({ definition, nodes, can, isUp, outlivesClose: false, end: () => reaper.close() });
+  return new LiveBroker({ definition, nodes, can, isUp, outlivesClose: false, end });
 }

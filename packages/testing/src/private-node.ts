@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { answersAmqp } from './amqp-greeting.ts';
 import type { BrokerNode, NodeDefinition, ProgramDefinition } from './broker.ts';
+import type { Cluster } from './cluster.ts';
 import type { Credentials } from './credentials.ts';
 import { runCtl } from './ctl.ts';
 import { BrokerError } from './errors.ts';
@@ -18,10 +19,12 @@ const host = '127.0.0.1';
 // Long, since it only matters where a node hangs: one that fails to start ends, which is noticed at once.
 const startTimeoutMs = 120_000;
 const stopTimeoutMs = 60_000;
+const reconnectTimeoutMs = 60_000;
 
 export interface PrivateNodeOptions {
   readonly release: Release;
   readonly reaper: Reaper;
+  readonly cluster: Cluster;
   readonly credentials: Credentials;
   readonly name: string;
   readonly folder: string;
@@ -95,6 +98,21 @@ export class PrivateNode implements BrokerNode {
     this.#frozen = false;
   }
 
+  async isolate(): Promise<void> {
+    this.#options.cluster.isolate(this.name);
+  }
+
+  async rejoin(): Promise<void> {
+    const { cluster } = this.#options;
+    cluster.rejoin(this.name);
+    const isParted = await eventually(() => cluster.isParted(), reconnectTimeoutMs);
+    if (isParted && (await this.#leavesPartsAlone())) {
+      await this.ctl(['stop_app']);
+      await this.ctl(['start_app']);
+    }
+    await cluster.untilWhole();
+  }
+
   ctl(args: readonly string[]): Promise<string> {
     return runCtl(this.#ctl, args);
   }
@@ -143,6 +161,12 @@ export class PrivateNode implements BrokerNode {
     kill(this.#process, signal);
     await untilEnded(this.#process, timeoutMs);
     this.#process = undefined;
+  }
+
+  /** Whether somebody has to restart one side of a partition, as is RabbitMQ's default where Mnesia is used. */
+  async #leavesPartsAlone(): Promise<boolean> {
+    const handling = await this.ctl(['eval', 'application:get_env(rabbit, cluster_partition_handling).']);
+    return /\bignore\b/.test(handling);
   }
 
   #running(): ProcessIdentity {

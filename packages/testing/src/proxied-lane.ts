@@ -7,10 +7,14 @@ export type Direction = 'to-broker' | 'to-client';
 export interface Weather {
   readonly lost: Set<Direction>;
   delayMs: number;
+  /** Each way, of each connection. */
+  bytesPerSecond: number;
 }
 
 // Above this much on its way, a lane stops reading until some has arrived.
 const maxQueuedBytes = 16 * 1024 * 1024;
+// A slow line carries so many slices a second.
+const slicesPerSecond = 20;
 
 interface Parcel {
   /** `undefined` is the end of the stream. */
@@ -39,7 +43,9 @@ export class ProxiedLane {
     source.on('end', () => this.#send(undefined));
     source.on('error', () => {}); // 'close' follows
     source.on('close', () => this.#sourceClosed());
-    sink.on('drain', () => this.#source.resume());
+    sink.on('drain', () => {
+      if (!this.#isFull) this.#source.resume();
+    });
   }
 
   /** What is on its way is lost, and nothing that is not read can be. */
@@ -66,15 +72,23 @@ export class ProxiedLane {
       if (bytes === undefined) this.#heldBack = 'end';
       return;
     }
-    if (this.#queue.length === 0 && this.#weather.delayMs === 0) {
+    const { delayMs, bytesPerSecond } = this.#weather;
+    if (this.#queue.length === 0 && delayMs === 0 && bytesPerSecond === Number.POSITIVE_INFINITY) {
       this.#deliver(bytes);
       return;
     }
-    const earliest = this.#queue.at(-1)?.dueAt ?? 0;
-    this.#queue.push({ bytes, dueAt: Math.max(earliest, performance.now() + this.#weather.delayMs) });
+    for (const slice of bytes === undefined ? [undefined] : slicesOf(bytes, bytesPerSecond)) {
+      const earliest = Math.max(this.#queue.at(-1)?.dueAt ?? 0, performance.now() + delayMs);
+      this.#queue.push({ bytes: slice, dueAt: earliest + ((slice?.length ?? 0) * 1_000) / bytesPerSecond });
+    }
     this.#queuedBytes += bytes?.length ?? 0;
-    if (this.#queuedBytes > maxQueuedBytes) this.#source.pause();
+    if (this.#isFull) this.#source.pause();
     if (this.#timer === undefined) this.#setTimer();
+  }
+
+  /** A slow line holds one second's worth: whoever writes to it has to feel it. */
+  get #isFull(): boolean {
+    return this.#queuedBytes > Math.min(maxQueuedBytes, this.#weather.bytesPerSecond);
   }
 
   #deliver(bytes: Buffer | undefined): void {
@@ -88,7 +102,7 @@ export class ProxiedLane {
       this.#queuedBytes -= bytes?.length ?? 0;
       this.#deliver(bytes);
     }
-    if (this.#queuedBytes <= maxQueuedBytes && !this.#sink.writableNeedDrain) this.#source.resume();
+    if (!this.#isFull && !this.#sink.writableNeedDrain) this.#source.resume();
     this.#setTimer();
   }
 
@@ -114,4 +128,11 @@ export class ProxiedLane {
     this.#queue = [];
     this.#queuedBytes = 0;
   }
+}
+
+function slicesOf(bytes: Buffer, bytesPerSecond: number): Buffer[] {
+  const size = Math.ceil(bytesPerSecond / slicesPerSecond);
+  if (bytes.length <= size) return [bytes];
+  const count = Math.ceil(bytes.length / size);
+  return Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
 }

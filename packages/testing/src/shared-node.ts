@@ -40,6 +40,14 @@ export class SharedNode implements BrokerNode {
     throw this.#refusal('resumed');
   }
 
+  async isolate(): Promise<void> {
+    throw this.#refusal('isolated');
+  }
+
+  async rejoin(): Promise<void> {
+    throw this.#refusal('let back to its cluster');
+  }
+
   async ctl(args: readonly string[]): Promise<string> {
     if (this.#ctl === undefined) throw this.#refusal('asked through rabbitmqctl');
     return this.#ctl(args);

@@ -176,7 +176,10 @@ export class ClientChannel implements DriverChannel {
     } catch (thrown) {
       if (!signal.aborted || thrown instanceof DriverError) throw thrown;
       // Without an answer nobody knows what the channel is waiting for: it is given up.
-      const cause = new DriverError('channel', 'timed out without an answer', { cause: signal.reason });
+      const cause = new DriverError('channel', 'timed out without an answer', {
+        isUnanswered: true,
+        cause: signal.reason,
+      });
       answer.catch(() => undefined);
       if (this.#isOpen) this.#giveUp(cause);
       throw cause;

@@ -43,10 +43,7 @@ export class ClientLink implements DriverLink, ConnectionPeer {
       vhost,
       toBroker: (channel, method, read) =>
         line.send('to-broker', channel, method, () =>
-          server.receive(() => {
-            read(server.channel(channel));
-            if (method === 'basic.publish') server.notePublish();
-          }),
+          server.receive(() => read(server.channel(channel)), method === 'basic.publish'),
         ),
       toClient: (channel, method, read) => line.send('to-client', channel, method, () => this.#read(read)),
       onChannelClosed: ({ number }) => this.#channels.delete(number),
@@ -76,7 +73,7 @@ export class ClientLink implements DriverLink, ConnectionPeer {
       // One that opens after all must not stay open behind our back.
       opened.then((late) => late.close(AbortSignal.abort())).catch(() => undefined);
       if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('channel', 'timed out without an answer', { cause: signal.reason });
+      throw new DriverError('channel', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
     }
   }
 
@@ -152,7 +149,7 @@ export class ClientLink implements DriverLink, ConnectionPeer {
     return settled(answer, signal).catch((thrown: unknown) => {
       answer.catch(() => undefined);
       if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('connection', 'timed out without an answer', { cause: signal.reason });
+      throw new DriverError('connection', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
     });
   }
 

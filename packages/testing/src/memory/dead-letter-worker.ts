@@ -61,7 +61,11 @@ export class DeadLetterWorker {
     const refused: MessageTarget[] = [];
     let left = targets.length;
     const again = (): void => {
-      time.after(retryMs, () => this.#send(message, refused.length > 0 ? refused : undefined));
+      time.after(retryMs, () => {
+        // One that was deleted meanwhile is looked for anew.
+        const missing = refused.filter(({ isDeleted }) => !isDeleted);
+        this.#send(message, missing.length > 0 ? missing : undefined);
+      });
     };
     if (left === 0) again();
     for (const queue of targets) {

@@ -223,6 +223,25 @@ test('what a dead letter goes to can be repaired: it arrives within three minute
   expect(broker.queue('q').deadLettering).toBe(1);
 });
 
+test('a dead letter on its way to a queue that is deleted goes to the one that takes its place', async () => {
+  const { broker, clock } = stage({ writeMs: () => 50 });
+  const to = {
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': 'dead',
+    'x-dead-letter-strategy': 'at-least-once',
+    'x-overflow': 'reject-publish',
+  };
+  broker.declareQueue('q', { ...quorum, ...to, 'x-message-ttl': 100 });
+  broker.declareQueue('dead', quorum);
+  broker.publish('', 'q', { content });
+  await clock.advanceBy(170);
+  expect(broker.queue('dead')).toMatchObject({ writing: 1, ready: 0 });
+  broker.deleteQueue('dead');
+  broker.declareQueue('dead', quorum);
+  await clock.advanceBy(180_100);
+  expect(broker.queue('dead').ready).toBe(1);
+});
+
 test('a queue that drops its head keeps the newest', () => {
   const { broker } = stage();
   broker.declareQueue('q', { ...quorum, 'x-max-length': 2 });

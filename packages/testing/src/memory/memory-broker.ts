@@ -55,6 +55,8 @@ export interface QueuedMessage {
 
 /** What an operator sees of a queue. */
 export interface QueueCounts {
+  /** Published, and not confirmed yet. */
+  readonly writing: number;
   readonly ready: number;
   readonly unacked: number;
   /** Dead letters that wait for the queue they go to: neither ready nor with a consumer. */
@@ -89,6 +91,10 @@ export class MemoryBroker {
 
   get version(): string {
     return this.#release.version;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
   }
 
   get connections(): number {
@@ -211,8 +217,8 @@ export class MemoryBroker {
 
   /** @throws {ProtocolError} 404 */
   queue(name: string): QueueCounts {
-    const { ready, unacked, deadLettering, consumers } = this.#vhost.queue(name);
-    return { ready: ready.length, unacked, deadLettering, consumers };
+    const { writing, ready, unacked, deadLettering, consumers } = this.#vhost.queue(name);
+    return { writing, ready: ready.length, unacked, deadLettering, consumers };
   }
 
   /**
@@ -258,7 +264,7 @@ export class MemoryBroker {
     } catch (thrown) {
       line.endFrom('client');
       if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('socket', 'timed out without an answer', { cause: signal.reason });
+      throw new DriverError('socket', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
     }
   }
 

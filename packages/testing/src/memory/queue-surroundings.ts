@@ -4,6 +4,7 @@ import type { Release } from './release.ts';
 
 /** A queue, for who has a message for it. */
 export interface MessageTarget {
+  readonly isDeleted: boolean;
   /** Calls back once, as soon as it is known whether the message is stored. */
   enqueue(message: Message, onStored: (stored: boolean) => void): void;
 }

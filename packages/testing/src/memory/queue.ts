@@ -38,6 +38,8 @@ export class Queue implements MessageTarget {
   #order = 0;
   /** On their way to the disk, or to a majority. */
   #writes: Write[] = [];
+  /** How many writes have come to the disk. */
+  #storedWrites = 0;
   readonly #ready: Entry[] = [];
   /** Delivered and not settled, the longest ago first. */
   readonly #taken = new Map<Entry, Taken>();
@@ -72,6 +74,15 @@ export class Queue implements MessageTarget {
     return [...this.#taken.keys(), ...this.#ready].toSorted((one, other) => one.order - other.order);
   }
 
+  get isDeleted(): boolean {
+    return this.#isDeleted;
+  }
+
+  /** Published, and not on the disk yet. */
+  get writing(): number {
+    return this.#writes.length;
+  }
+
   get deadLettering(): number {
     return this.#worker.size;
   }
@@ -101,8 +112,8 @@ export class Queue implements MessageTarget {
     // Written in the order in which they came: a timer stores all that came before it as well.
     if (wait === 0) this.#store(this.#writes.length);
     else {
-      const written = this.#order + this.#writes.length;
-      this.#around.time.after(wait, () => this.#store(written - this.#order));
+      const upTo = this.#storedWrites + this.#writes.length;
+      this.#around.time.after(wait, () => this.#store(upTo - this.#storedWrites));
     }
   }
 
@@ -215,7 +226,9 @@ export class Queue implements MessageTarget {
   }
 
   #store(count: number): void {
-    for (const { message, onStored } of this.#writes.splice(0, count)) {
+    const written = this.#writes.splice(0, Math.max(0, count));
+    this.#storedWrites += written.length; // before anybody is told, who may write again at once
+    for (const { message, onStored } of written) {
       this.#ready.push(this.#entryOf(message));
       onStored(true);
     }

@@ -185,6 +185,7 @@ export class ServerChannel {
     this.#isOpen = false;
     this.#confirms.end();
     for (const consumer of this.#consumers.values()) consumer.queue.removeConsumer(consumer);
+    this.#consumers.clear(); // one that has just asked is not added any more
     const untold = [...this.#pipelines].flatMap(([queue, pipeline]) =>
       pipeline.end().map((entry) => ({ entry, queue })),
     );

@@ -37,11 +37,12 @@ export class ServerConnection {
     return this.#isOver;
   }
 
-  /** A frame has come. */
-  receive(read: () => void): void {
+  /** A frame has come. During an alarm, the body of the first publish is not read any more, nor what comes after it. */
+  receive(read: () => void, isPublish: boolean): void {
     const { time } = this.#options;
     time.run(() => {
       if (this.#isOver) return;
+      if (isPublish) this.#blockInAlarm();
       if (this.#isBlocked) this.#unread.push(read);
       else read();
     });
@@ -69,14 +70,6 @@ export class ServerConnection {
     return this.#channels.get(number);
   }
 
-  /** A publish was read: during an alarm it is the last that is. */
-  notePublish(): void {
-    const reason = this.#options.alarm();
-    if (reason === undefined || this.#isBlocked) return;
-    this.#isBlocked = true;
-    this.#options.peer.blocked(reason);
-  }
-
   /** The alarm is over. */
   unblock(): void {
     if (!this.#isBlocked) return;
@@ -84,7 +77,7 @@ export class ServerConnection {
     this.#options.peer.unblocked();
     const unread = this.#unread;
     this.#unread = [];
-    for (const read of unread) this.receive(read);
+    for (const read of unread) this.receive(read, false);
   }
 
   /** Tells the client why, and ends it. */
@@ -109,5 +102,12 @@ export class ServerConnection {
     this.#unread = [];
     for (const channel of [...this.#channels.values()]) channel.end();
     this.#options.onEnded();
+  }
+
+  #blockInAlarm(): void {
+    const reason = this.#options.alarm();
+    if (reason === undefined || this.#isBlocked) return;
+    this.#isBlocked = true;
+    this.#options.peer.blocked(reason);
   }
 }
