@@ -1,59 +1,79 @@
 // Runs publishers and consumers against a broker in memory, each run made from one seed, and looks for what must not be.
 //
-//   npm run simulate                       10,000 runs from a seed of its own, which it tells
-//   npm run simulate -- --seeds 500        as many
-//   npm run simulate -- --from 1           from this seed on
-//   npm run simulate -- --seed 1378        this run alone, with its plan
-import { parseArgs } from 'node:util';
-import { planOf } from './plan.ts';
-import { World } from './world.ts';
+//   npm run simulate                           10,000 runs from a seed of its own, which it tells
+//   npm run simulate -- --seeds 500 --from 1   as many, from this seed on
+//   npm run simulate -- --seed 1378            this run alone: its plan, and when it fails a smaller one with its trace
+//   npm run simulate -- --seed 1378 --trace    with all of the trace
+//   npm run simulate -- --plan file.json       the run of this plan
+//   npm run simulate -- --only cut --only deaf no other faults
+//   npm run simulate -- --mutant name --first  with a bug put in on purpose, until it is found
+//   npm run simulate -- --json                 the result as one line
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type CommandLine, type Hunt, highestSeed, readCommandLine } from './command-line.ts';
+import { hunt } from './hunt.ts';
+import { mutants, plant } from './mutants.ts';
+import type { Plan } from './plan.ts';
 
-const highestSeed = 2 ** 32 - 1;
-
-/** Undefined for what is no whole number in this range. */
-function whole(text: string, low: number, high: number): number | undefined {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= low && value <= high ? value : undefined;
-}
-
-function optionsOf(args: readonly string[]): { from: number; count: number; isOne: boolean } | string {
-  let values: { seed?: string; seeds?: string; from?: string };
-  try {
-    const options = { seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' } } as const;
-    ({ values } = parseArgs({ args: [...args], options }));
-  } catch (thrown) {
-    return `${(thrown as Error).message}\nThe options are --seeds, --from and --seed.`;
-  }
-  const random = Math.floor(Math.random() * highestSeed);
-  const from = whole(values.seed ?? values.from ?? String(random), 0, highestSeed);
-  const count = whole(values.seed === undefined ? (values.seeds ?? '10000') : '1', 1, 100_000_000);
-  if (from === undefined) return `A seed is a whole number from 0 to ${highestSeed}.`;
-  if (count === undefined) return '--seeds is a whole number from 1 to 100000000.';
-  return { from, count, isOne: values.seed !== undefined };
-}
+/** Of a trace, only the end is shown. */
+const shownLines = 120;
 
 async function main(): Promise<number> {
-  const options = optionsOf(process.argv.slice(2));
-  if (typeof options === 'string') {
-    console.error(options);
+  const asked = readCommandLine(process.argv.slice(2), {
+    from: Math.floor(Math.random() * highestSeed),
+    workers: availableParallelism(),
+    mutants: mutants.map(({ name }) => name),
+  });
+  if (typeof asked === 'string') {
+    console.error(asked);
     return 2;
   }
-  const { from, count, isOne } = options;
-  const startedAt = performance.now();
-  let failed = 0;
-  for (let index = 0; index < count; index += 1) {
-    const seed = (from + index) % (highestSeed + 1);
-    const plan = planOf(seed);
-    const { violations, report, steps, virtualMs } = await new World(plan).run();
-    if (isOne) console.log(JSON.stringify({ plan, report, steps, virtualMs }, undefined, 2));
-    if (violations.length === 0) continue;
-    failed += 1;
+  return asked.kind === 'hunt' ? runAll(asked.hunt) : runOne(asked);
+}
+
+async function runAll(asked: Hunt): Promise<number> {
+  const { from, json } = asked;
+  const result = await hunt(asked, ({ seed, violations }) => {
+    if (json) return;
     console.log(`npm run simulate -- --seed ${seed}`);
-    for (const violation of violations) console.log(`  ${violation}`);
+    for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
+  });
+  const { runs, perSecond, failed, exercised } = result;
+  if (json) console.log(JSON.stringify({ from, ...result }));
+  else {
+    for (const [what, times] of Object.entries(exercised).toSorted(([one], [other]) => (one < other ? -1 : 1))) {
+      console.log(`  ${what.padEnd(40)} ${String(times).padStart(10)}`);
+    }
+    console.log(`${runs} runs from seed ${from}, ${perSecond} per second: ${failed.length} with a violation`);
   }
-  const perSecond = Math.round(count / ((performance.now() - startedAt) / 1_000));
-  console.log(`${count} runs from seed ${from}, ${perSecond} per second: ${failed} with a violation`);
-  return failed === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function runOne(asked: Exclude<CommandLine, { kind: 'hunt' }>): Promise<number> {
+  if (asked.hunt.mutant !== undefined) plant(asked.hunt.mutant);
+  // After a bug is planted.
+  const { planOf } = await import('./plan.ts');
+  const { shrink } = await import('./shrink.ts');
+  const { World } = await import('./world.ts');
+  const plan = asked.kind === 'seed' ? planOf(asked.seed, asked.hunt.only) : readPlan(asked.path);
+  const { violations, report, steps, virtualMs } = await new World(plan).run();
+  if (violations.length === 0) {
+    console.log(JSON.stringify({ plan, report, steps, virtualMs }, undefined, 2));
+    return 0;
+  }
+  const smallest = await shrink(plan, violations);
+  const lines: string[] = [];
+  const again = await new World(smallest, (line) => lines.push(line)).run();
+  const shown = asked.hunt.trace ? lines : lines.slice(-shownLines);
+  if (shown.length < lines.length) console.log(`… ${lines.length - shown.length} lines before (--trace shows all)`);
+  for (const line of shown) console.log(line);
+  console.log(`\nthe smallest plan found (keep it in a file, for --plan):\n${JSON.stringify(smallest)}\n`);
+  for (const violation of again.violations) console.log(violation);
+  return 1;
+}
+
+function readPlan(path: string): Plan {
+  return JSON.parse(readFileSync(path, 'utf8')) as Plan;
 }
 
 process.exitCode = await main();

@@ -1,0 +1,121 @@
+import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
+
+/** What one channel has done so far. */
+export interface Channel {
+  isOver: boolean;
+  /** Unsettled deliveries: their tags, and whose they are. */
+  readonly unsettled: Map<number, string>;
+  /** Unconfirmed writes: their sequence numbers, and whose they are. */
+  readonly unconfirmed: Map<number, OutgoingMessage>;
+  /** Ids of messages that came back. */
+  readonly returned: Set<string>;
+  lastSending: number;
+}
+
+/** Of the messages of a simulated publisher: `number.sending`. */
+const ownId = /^\d+\.(\d+)$/;
+
+/**
+ * Watches one process at the driver port, and says so when it does what it must not: settle what is not unsettled on
+ * that very channel, acknowledge what was neither handled nor stored again, drop a message, write in another order.
+ */
+export class Observer {
+  readonly #say: (violation: string) => void;
+  /** How often each message was handled to the end here, or stored as a copy, and how often it was acknowledged. */
+  readonly #earned = new Map<string, number>();
+  readonly #acknowledged = new Map<string, number>();
+  /** What the broker has confirmed, and not returned before. */
+  readonly #confirmed = new Set<string>();
+  #isOver = false;
+
+  constructor(say: (violation: string) => void) {
+    this.#say = say;
+  }
+
+  /** The process has been killed: nothing that it still does has an effect. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Its handler has returned: it may be acknowledged once. */
+  handled(id: string): void {
+    this.#earned.set(id, (this.#earned.get(id) ?? 0) + 1);
+  }
+
+  /** Whether the broker has said that it has the message. */
+  isConfirmed(id: string): boolean {
+    return this.#confirmed.has(id);
+  }
+
+  opened(): Channel {
+    return { isOver: false, unsettled: new Map(), unconfirmed: new Map(), returned: new Set(), lastSending: 0 };
+  }
+
+  closed(channel: Channel): void {
+    if (channel.isOver) this.#violates('a channel ended twice');
+    channel.isOver = true;
+  }
+
+  delivered(channel: Channel, { deliveryTag, properties }: IncomingMessage): void {
+    if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
+    channel.unsettled.set(deliveryTag, properties.messageId ?? '');
+  }
+
+  wrote(channel: Channel, sequence: number, message: OutgoingMessage): void {
+    channel.unconfirmed.set(sequence, message);
+    const { messageId = '' } = message.properties;
+    channel.returned.delete(messageId);
+    const [, sending] = message.routingKey === 'orders' ? (ownId.exec(messageId) ?? []) : [];
+    if (sending === undefined) return;
+    if (Number(sending) <= channel.lastSending) this.#violates(`${messageId} was written out of order`);
+    channel.lastSending = Number(sending);
+  }
+
+  returned(channel: Channel, messageId: string): void {
+    channel.returned.add(messageId);
+  }
+
+  confirmed(channel: Channel, sequence: number, multiple: boolean, isStored: boolean): void {
+    for (const [written, message] of channel.unconfirmed) {
+      if (written > sequence) break;
+      if (!multiple && written !== sequence) continue;
+      channel.unconfirmed.delete(written);
+      const { messageId = '' } = message.properties;
+      if (!isStored || channel.returned.has(messageId)) continue;
+      if (message.routingKey === 'orders') this.#confirmed.add(messageId);
+      else this.handled(messageId);
+    }
+  }
+
+  acknowledged(channel: Channel, tag: number, multiple: boolean): void {
+    if (channel.isOver) return; // does nothing on a closed channel, by the driver's contract
+    if (!channel.unsettled.has(tag))
+      this.#violates(`tag ${tag} was acknowledged, which is not unsettled on its channel`);
+    for (const [delivered, id] of channel.unsettled) {
+      if (delivered > tag) break;
+      if (!multiple && delivered !== tag) continue;
+      channel.unsettled.delete(delivered);
+      this.#acknowledge(id);
+    }
+  }
+
+  refused(channel: Channel, tag: number, requeue: boolean): void {
+    if (channel.isOver) return;
+    const id = channel.unsettled.get(tag);
+    if (!channel.unsettled.delete(tag))
+      this.#violates(`tag ${tag} was given back, which is not unsettled on its channel`);
+    if (!requeue && id !== undefined && ownId.test(id)) this.#violates(`${id} was dropped without a copy`);
+  }
+
+  #acknowledge(id: string): void {
+    if (id === '') return; // its copy has an id that it did not have
+    const times = (this.#acknowledged.get(id) ?? 0) + 1;
+    this.#acknowledged.set(id, times);
+    if (times > (this.#earned.get(id) ?? 0))
+      this.#violates(`${id} was acknowledged, but neither handled nor stored again`);
+  }
+
+  #violates(violation: string): void {
+    if (!this.#isOver) this.#say(violation);
+  }
+}

@@ -1,0 +1,61 @@
+import { defineQueue, type QueueContract } from '@surehop/consumer';
+import type { VirtualClock } from '@surehop/testing/internal';
+import { History } from '../faults/history.ts';
+import { delaysMs, type Plan } from './plan.ts';
+
+export interface Body {
+  readonly number: number;
+}
+
+export const workQueue = 'orders';
+export const deadLetterQueue = 'orders.dead-letter';
+
+/** What all who take part in a run share: its plan, its time, what has happened and what must not have. */
+export class Scene {
+  readonly plan: Plan;
+  readonly clock: VirtualClock;
+  readonly contract: QueueContract<Body>;
+  readonly history = new History();
+  readonly violations = new Set<string>();
+  /** Numbers of messages that no promise has resolved for. */
+  readonly unresolved: Set<number>;
+  /** Sendings whose process was killed: nobody waits for them any more. */
+  readonly excused = new Set<string>();
+  /** How often something came up in this run. */
+  readonly exercised: Record<string, number> = {};
+  readonly #onTrace: ((line: string) => void) | undefined;
+  #sendings = 0;
+
+  constructor(plan: Plan, clock: VirtualClock, onTrace?: (line: string) => void) {
+    this.plan = plan;
+    this.clock = clock;
+    this.#onTrace = onTrace;
+    this.unresolved = new Set(plan.messages.map(({ number }) => number));
+    const { type, deliveryLimit } = plan;
+    const limit = type === 'quorum' ? { deliveryLimit } : {};
+    this.contract = defineQueue<Body>(workQueue, { type, ...limit, retry: { delaysMs } });
+  }
+
+  get isTraced(): boolean {
+    return this.#onTrace !== undefined;
+  }
+
+  /** A new id for one sending of a message: no two are the same. */
+  idOf(number: number): string {
+    this.#sendings += 1;
+    return `${number}.${this.#sendings}`;
+  }
+
+  violate(what: string): void {
+    this.trace(`VIOLATION ${what}`);
+    this.violations.add(what);
+  }
+
+  exercise(what: string): void {
+    this.exercised[what] = (this.exercised[what] ?? 0) + 1;
+  }
+
+  trace(line: string): void {
+    this.#onTrace?.(`${this.clock.now().toFixed(0).padStart(7)} ${line}`);
+  }
+}

@@ -1,0 +1,46 @@
+import type { MemoryBroker } from '@surehop/testing/internal';
+import { delaysMs, type PlannedMessage, poisonKills } from './plan.ts';
+import { deadLetterQueue, type Scene } from './scene.ts';
+import type { Service } from './services.ts';
+
+/** What `health()` says although nothing befalls any more and nothing is left to do. */
+export function ailments(services: readonly Service[]): string[] {
+  return services.flatMap(({ process, rabbit }) => {
+    if (rabbit === undefined) return [];
+    const { links, publishers, consumers } = rabbit.health();
+    const isWell =
+      links.publish.phase === 'open' &&
+      links.consume.phase === 'open' &&
+      publishers.every(({ unconfirmed, waiting, stalledMs }) => unconfirmed + waiting + stalledMs === 0) &&
+      consumers.every(
+        ({ phase, inHand, stuckHandlers, unstoredCopies }) =>
+          phase === 'consuming' && inHand + stuckHandlers + unstoredCopies === 0,
+      );
+    return isWell ? [] : [`${process.name} is not well: ${JSON.stringify({ links, publishers, consumers })}`];
+  });
+}
+
+/** Every dead letter has to deserve it, and to say why it is one. */
+export function deadLetterViolations({ plan }: Scene, broker: MemoryBroker): string[] {
+  if (!broker.queues().includes(deadLetterQueue)) return [];
+  const found: string[] = [];
+  // Between the declaration of the exchange and that of its binding, what comes back goes to the alternate exchange.
+  const isExchangeGone = plan.faults.some(({ kind }) => kind === 'retry exchange deleted' || kind === 'queue deleted');
+  // While its event loop is blocked, a handler's time runs out.
+  const late = plan.faults.filter(({ kind }) => kind === 'event loop blocked').length;
+  for (const { properties, headers } of broker.messages(deadLetterQueue)) {
+    const id = properties.messageId ?? '';
+    const message = plan.messages.find(({ number }) => id.startsWith(`${number}.`));
+    if (message === undefined || message.kills === poisonKills) continue;
+    const isOurs = typeof headers['surehop-reason'] === 'string';
+    if (isExchangeGone && !isOurs) continue;
+    if (!isOurs) found.push(`${id} was laid aside by the broker: ${JSON.stringify(headers)}`);
+    else if (!deserves(message, late)) found.push(`${id} is a dead letter without cause: ${JSON.stringify(headers)}`);
+  }
+  return found;
+}
+
+function deserves({ behaviours }: PlannedMessage, late: number): boolean {
+  const failures = behaviours.filter((behaviour) => behaviour !== 'return' && behaviour !== 'slow').length;
+  return behaviours.includes('dead-letter') || failures + late > delaysMs.length;
+}
