@@ -21,6 +21,14 @@ test('what was promised and never came is lost', () => {
   expect(lost).toEqual(['d']);
 });
 
+test('what was published before a queue was deleted by hand is not lost; what came after is', () => {
+  const history = new History();
+  for (const event of [published('a'), resolved('a')]) history.add(event);
+  history.forgive();
+  for (const event of [published('b'), resolved('b')]) history.add(event);
+  expect(history.report([])).toMatchObject({ resolved: 2, lost: ['b'] });
+});
+
 test('what is told as not stored and comes all the same is a phantom; what is unknown may come', () => {
   const events = ['a', 'b', 'c'].flatMap((id) => [published(id), rejected(id, 'no')]);
   const { phantom, rejected: counts } = reportOf([

@@ -38,6 +38,8 @@ interface Sending {
   outcome: 'resolved' | 'no' | 'unknown' | undefined;
   handled: number;
   isDead: boolean;
+  /** It may be gone by an operator's hand. */
+  isForgiven: boolean;
 }
 
 /** Takes events as they come, in any order per message, and adds them up. */
@@ -49,7 +51,8 @@ export class History {
   add(event: HistoryEvent): void {
     if (event.kind === 'published') {
       const { dueAt } = event;
-      this.#sendings.set(event.id, { dueAt, settledAt: undefined, outcome: undefined, handled: 0, isDead: false });
+      const fresh = { settledAt: undefined, outcome: undefined, handled: 0, isDead: false, isForgiven: false };
+      this.#sendings.set(event.id, { dueAt, ...fresh });
       return;
     }
     const sending = this.#sendings.get(event.id);
@@ -69,6 +72,11 @@ export class History {
   get isSettled(): boolean {
     for (const { outcome } of this.#sendings.values()) if (outcome === undefined) return false;
     return true;
+  }
+
+  /** An operator has deleted a queue with what was in it: nothing that was published before now counts as lost. */
+  forgive(): void {
+    for (const sending of this.#sendings.values()) sending.isForgiven = true;
   }
 
   /**
@@ -94,7 +102,7 @@ export class History {
       },
       handled: count(({ handled }) => handled > 0),
       deadLettered: count(({ isDead }) => isDead),
-      lost: which((sending, id) => sending.outcome === 'resolved' && !arrived(sending, id)),
+      lost: which((sending, id) => sending.outcome === 'resolved' && !sending.isForgiven && !arrived(sending, id)),
       phantom: which((sending, id) => sending.outcome === 'no' && arrived(sending, id)),
       hung: which(({ settledAt, dueAt }, id) => !excused.has(id) && (settledAt === undefined || settledAt > dueAt)),
       duplicates: all.reduce((sum, [, { handled }]) => sum + Math.max(0, handled - 1), 0),
