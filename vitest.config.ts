@@ -6,7 +6,8 @@ const withoutBroker = [
   'test/documentation*.test.ts',
   'test/memory/**/*.test.ts',
   'test/simulation/**/*.test.ts',
-  'test/faults/history.test.ts',
+  'test/faults/*.test.ts',
+  'test/nemesis/**/*.test.ts',
 ];
 
 const report = process.env.SUREHOP_REPORT;

@@ -1,0 +1,1 @@
+export function enterRelease(folder: string, name: string): { readonly folder: string; leave(): void };
