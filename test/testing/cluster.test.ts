@@ -6,7 +6,7 @@ let broker: Broker;
 
 beforeAll(async () => {
   broker = await startBroker({ nodes: 3, log: () => {} });
-}, 120_000);
+}, 200_000); // longer than it gives its nodes: what it then says of them is worth having
 
 afterAll(() => broker?.close());
 
