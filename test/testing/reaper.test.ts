@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { eventually, startBroker } from '@surehop/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
@@ -70,6 +72,21 @@ test.each([
   },
   60_000,
 );
+
+test('what a node of a cluster has started starts no port mapper, although ours is gone', async () => {
+  const cluster = await startBroker({ kind: 'node', nodes: 2, log: () => {} });
+  const env = cluster.definition().nodes[0]?.ctl?.env;
+  await cluster.close();
+  assert(env?.ERL_EPMD_PORT); // the machine's own port mapper otherwise
+
+  // As RabbitMQ does while it starts, in a session of its own, which the end of the node does not end.
+  const starter = promisify(execFile)('erl', ['-noinput', '-sname', 'starter', '-eval', 'halt().'], { env });
+  await starter.catch(() => undefined); // its home is gone: it would have started the mapper before it noticed
+
+  const isLeft = await listens(Number(env.ERL_EPMD_PORT));
+  if (isLeft) await promisify(execFile)('epmd', ['-kill'], { env });
+  expect(isLeft).toBe(false);
+}, 60_000);
 
 test('a node that does not start says why, and leaves nothing behind', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'surehop-failing-'));

@@ -44,9 +44,14 @@ export class Cluster {
     this.#credentials = credentials;
   }
 
-  /** To be called before the nodes start. A single node needs no way to others. */
+  /** Whether each node has a port mapper of ours. A single one needs no way to others. */
+  get isMapped(): boolean {
+    return this.#members.length > 1;
+  }
+
+  /** To be called before the nodes start. */
   async open(): Promise<void> {
-    if (this.#members.length > 1) await Promise.all(this.#members.map((member) => this.#openFor(member)));
+    if (this.isMapped) await Promise.all(this.#members.map((member) => this.#openFor(member)));
   }
 
   /** Resets what connects this node with the others and refuses to connect them anew. */

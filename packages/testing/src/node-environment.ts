@@ -15,6 +15,8 @@ export interface NodeEnvironmentOptions {
   readonly files: NodeFiles;
   /** Where the programs look for other programs. */
   readonly path: string;
+  /** Whether a port mapper of ours listens, so that Erlang must not start one. */
+  readonly isMapped: boolean;
 }
 
 const localOnly = '-kernel inet_dist_use_interface {127,0,0,1}';
@@ -24,7 +26,7 @@ const localOnly = '-kernel inet_dist_use_interface {127,0,0,1}';
  * its own node, in variables or in /etc/rabbitmq, is named here so that it does not apply.
  */
 export function environmentOf(options: NodeEnvironmentOptions): Readonly<Record<string, string>> {
-  const { name, ports, files, path } = options;
+  const { name, ports, files, path, isMapped } = options;
   return {
     PATH: path,
     LANG: 'C.UTF-8',
@@ -32,6 +34,8 @@ export function environmentOf(options: NodeEnvironmentOptions): Readonly<Record<
     BROKER_HOME: files.home,
     ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',
+    // The programs that a node starts run in sessions of their own and outlive it for a moment, and ours may be gone by then.
+    ...(isMapped && { ERL_AFLAGS: '-start_epmd false' }),
     ERL_CRASH_DUMP_BYTES: '0',
     RABBITMQ_NODENAME: name,
     RABBITMQ_DIST_PORT: String(ports.distribution),

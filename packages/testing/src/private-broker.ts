@@ -39,8 +39,8 @@ export async function startPrivateBroker(options: PrivateBrokerOptions): Promise
     }
   };
   try {
-    // Also where the mapper is in this process: nodes that outlive it start another one.
-    for (const { ports } of members) reaper.add({ kind: 'epmd', port: ports.epmd });
+    // Where the mapper is in this process, no node starts one, even when it outlives us.
+    if (!cluster.isMapped) for (const { ports } of members) reaper.add({ kind: 'epmd', port: ports.epmd });
     await cluster.open();
     const nodes = makeNodes(members, cluster, reaper, options);
     await Promise.all(nodes.map((node) => node.start()));

@@ -60,7 +60,7 @@ export class PrivateNode implements BrokerNode {
     this.port = ports.amqp;
     this.managementUrl = `http://${host}:${ports.management}`;
     this.#files = writeNodeFiles({ ...options, port: ports.amqp, managementPort: ports.management });
-    this.#env = environmentOf({ ...options, files: this.#files });
+    this.#env = environmentOf({ ...options, files: this.#files, isMapped: options.cluster.isMapped });
     this.#management = new Management([this.managementUrl], options.credentials);
   }
 
