@@ -6,7 +6,7 @@
 //   npm run faults:all -- 4.3 broker-*   these scenarios only
 //   npm run faults:all -- --short        in the short form, where there is one
 //   npm run faults:all -- --turns        each once, in its short form, on one release in turn; nothing is kept
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,13 +23,22 @@ const areTurns = process.argv.includes('--turns');
 const isShort = process.argv.includes('--short');
 const args = process.argv.slice(2).filter((arg) => arg !== '--turns' && arg !== '--short');
 
+const running = new Set<ChildProcess>();
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isStopped = true; // their end is what stops us
+    for (const child of running) child.kill(signal);
+  });
+}
+
 // At once: most of their time the scenarios wait, and each leg has brokers of its own.
 const all = legs();
 const codes = await Promise.all(
   all.map(async (name, index) => {
     const turn = ['--once', '--turn', `${index + 1}/${all.length}`];
     const { results, code } = await runLeg(name, areTurns ? turn : isShort ? [] : ['--long']);
-    if (!areTurns) keepResults(results, scenarios);
+    if (!areTurns && !isStopped) keepResults(results, scenarios);
     return code;
   }),
 );
@@ -50,7 +59,10 @@ async function runLeg(name: string, form: readonly string[]): Promise<{ results:
       env: { ...inherited, PATH: path, SUREHOP_BROKER: 'node', REQUIRE_BROKER: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const ended = new Promise<number>((done) => child.on('close', (code) => done(code ?? 1)));
+    running.add(child);
+    const ended = new Promise<number>((done) => child.on('close', (code) => done(code ?? 1))).finally(() =>
+      running.delete(child),
+    );
     createInterface({ input: child.stderr }).on('line', (line) => console.log(`${name.padEnd(9)} ${line}`));
     const results: Result[] = [];
     for await (const line of createInterface({ input: child.stdout })) results.push(JSON.parse(line) as Result);

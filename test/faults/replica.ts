@@ -132,7 +132,13 @@ export class Replica implements AsyncDisposable {
   }
 }
 
+/** Whoever started it was killed: nobody would ever end it. */
+function leave(): void {
+  process.exit(1);
+}
+
 async function main(assignment: Assignment): Promise<void> {
+  process.once('disconnect', leave);
   const { url, queue } = assignment;
   const rabbit = await connect({ url, log: keepingLogger().log, ...assignment.connect });
   const contract = defineQueue<Order>(queue, assignment.contract);
@@ -157,6 +163,7 @@ async function main(assignment: Assignment): Promise<void> {
     isClosing = true;
     await rabbit.close();
     tell({ event: 'closed' });
+    process.off('disconnect', leave);
     process.disconnect(); // it ends when nothing is left to do
   };
   process.once('SIGTERM', () => void close());

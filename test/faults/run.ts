@@ -44,7 +44,7 @@ export async function runScenario(
     await using stage = await Stage.open(broker, type, isLong);
     figures = await withLimit(scenario.run(stage));
   } catch (error) {
-    failures.push(String(error instanceof Error ? (error.stack ?? error.message) : error));
+    failures.push(...reasonsOf(error));
   } finally {
     clearInterval(sampler);
     process.off('unhandledRejection', onRejection);
@@ -63,6 +63,12 @@ export async function runScenario(
     peakMemoryMiB: Math.round(peak / 1024 / 1024),
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
   };
+}
+
+/** What failed first, and then what failed while the stage was taken down, which is otherwise all that one is told. */
+function reasonsOf(error: unknown): string[] {
+  if (error instanceof SuppressedError) return [...reasonsOf(error.suppressed), ...reasonsOf(error.error)];
+  return [String(error instanceof Error ? (error.stack ?? error.message) : error)];
 }
 
 async function withLimit<T>(work: Promise<T>): Promise<T> {

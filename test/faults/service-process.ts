@@ -95,6 +95,7 @@ function errorOf(code: ErrorCode | undefined): Error {
 }
 
 async function main({ url, queue, type, heartbeatSeconds, perSecond, deadlineMs }: ServiceAssignment): Promise<void> {
+  process.once('disconnect', () => process.exit(1)); // whoever started it was killed: nobody would ever end it
   const tell = (event: Event): void => void process.send?.(event);
   const rabbit = await connect({ url, heartbeatSeconds, log: keepingLogger().log });
   rabbit.onStateChange(({ phase }) => {

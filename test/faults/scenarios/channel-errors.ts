@@ -164,7 +164,7 @@ export const channelErrorScenarios: readonly Scenario[] = [
     name: 'channel-errors-consuming',
     situation: 'consuming what is missing, forbidden, locked, taken or of other arguments',
     duplicates: 'none',
-    // Red without the listener to `error` in packages/core/src/driver-amqplib.ts: each ends the whole connection.
+    // Red without the listener to `error` in packages/core/src/amqplib-channel.ts: each ends the whole connection.
     async run(stage) {
       await declareRawQueue(stage.vhost, 'unreadable', {});
       const release = await occupy(stage);

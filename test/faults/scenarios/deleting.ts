@@ -74,7 +74,10 @@ export const deletingScenarios: readonly Scenario[] = [
       await traffic.consumer.resume();
       await traffic.flows();
       const figures = within(await traffic.finish(), { firstPublishedMs: 3_000 });
-      assert.deepEqual(Object.keys(figures.codes), ['SUREHOP_UNROUTABLE']);
+      // On 3.10 a channel that knew the quorum queue of before may refuse the first messages to the one of now.
+      const allowed = stage.release === '3.10' && stage.type === 'quorum' ? ['SUREHOP_REFUSED'] : [];
+      const codes = Object.keys(figures.codes).filter((code) => !allowed.includes(code));
+      assert.deepEqual(codes, ['SUREHOP_UNROUTABLE']);
       return figures;
     },
   },

@@ -76,8 +76,10 @@ async function aftermath(fleet: Fleet, count: number, dead: readonly number[]): 
 const limitOf = ({ isLong }: Stage): number => (isLong ? 50 : 5);
 
 /**
- * Messages that kill the process that handles them, and processes that are ended often. Without the mark (`markOf` in
- * packages/consumer/src/quarantine.ts) neighbours are dead-lettered in all of them.
+ * Messages that kill the process that handles them, and processes that are ended often.
+ *
+ * Red without, all of them: a mark that can be reached, `markOf` in packages/consumer/src/quarantine.ts. Neighbours are
+ * dead-lettered then.
  */
 export const poisonScenarios: readonly Scenario[] = [
   {
