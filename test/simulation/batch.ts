@@ -26,7 +26,7 @@ async function violationsOf(
 ): Promise<readonly string[]> {
   try {
     const outcome = await new World(planOf(seed, only)).run();
-    for (const [what, times] of Object.entries(outcome.exercised)) exercised[what] = (exercised[what] ?? 0) + times;
+    for (const [what, times] of outcome.exercised) exercised[what] = (exercised[what] ?? 0) + times;
     // Told by the engine after the turn in which nobody handled it.
     const unhandled = rejections.splice(0).map((reason) => `unhandled rejection: ${String(reason)}`);
     return [...outcome.violations, ...unhandled];

@@ -25,17 +25,17 @@ export const mutants: readonly Mutant[] = [
     file: 'consumer/src/subscription.ts',
     changes: [
       [
-        'this.#settler = new Settler(channel, clock);',
-        'this.#settler = new Settler(channel, clock); newest.set(clock, channel);',
+        'this.#settler = new Settler(channel, clock, prefetch);',
+        'this.#settler = new Settler(channel, clock, prefetch); newest.set(clock, channel);',
       ],
       [
         '    if (this.#isOver || this.#settler',
         "    if (this.#isOver && settlement === 'ack') newest.get(this.#options.clock)?.ack(delivery.message.deliveryTag, false);\n    if (this.#isOver || this.#settler",
       ],
-      ['for (const run of this.#running.keys()) run.abandon(reason);', ''],
+      ['for (const running of this.#running) running.abandon(reason);', ''],
       [
-        'export class Subscription {',
-        'const newest = new WeakMap<object, DriverChannel>();\nexport class Subscription {',
+        'export class Subscription implements Origin, Slots {',
+        'const newest = new WeakMap<object, DriverChannel>();\nexport class Subscription implements Origin, Slots {',
       ],
     ],
   },
@@ -66,7 +66,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'multiple-taken-as-single',
     file: 'core/src/confirm-ledger.ts',
-    changes: [['if (!multiple) {', 'if (sequence > 0) {']],
+    changes: [['if (multiple) {', 'if (sequence < 0) {']],
   },
   {
     name: 'attempts-not-counted',

@@ -1,4 +1,14 @@
-import type { ChannelListeners, Driver, DriverChannel, DriverLink } from '@surehop/core/internal';
+import type {
+  BindingDeclaration,
+  ChannelListeners,
+  Driver,
+  DriverChannel,
+  DriverLink,
+  ExchangeDeclaration,
+  IncomingMessage,
+  OutgoingMessage,
+  QueueDeclaration,
+} from '@surehop/core/internal';
 import type { Channel, Observer } from './observer.ts';
 
 /** The driver, with everything that goes through its channels shown to the observer. */
@@ -9,7 +19,7 @@ export function observed(driver: Driver, observer: Observer): Driver {
       return withOpenChannel(link, async (listeners, openSignal) => {
         const channel = observer.opened();
         const opened = await link.openChannel(listening(listeners, channel, observer), openSignal);
-        return watching(opened, channel, observer);
+        return new ObservedChannel(opened, channel, observer);
       });
     },
   };
@@ -51,39 +61,88 @@ function listening(listeners: ChannelListeners, channel: Channel, observer: Obse
   };
 }
 
-function watching(channel: DriverChannel, record: Channel, observer: Observer): DriverChannel {
-  return {
-    get isOpen() {
-      return channel.isOpen;
-    },
-    publish(message) {
-      const sequence = channel.publish(message);
-      observer.wrote(record, sequence, message);
-      return sequence;
-    },
-    ack(tag, multiple) {
-      observer.acknowledged(record, tag, multiple);
-      channel.ack(tag, multiple);
-    },
-    nack(tag, requeue) {
-      observer.refused(record, tag, requeue);
-      channel.nack(tag, requeue);
-    },
-    reject(tag, requeue) {
-      observer.refused(record, tag, requeue);
-      channel.reject(tag, requeue);
-    },
-    prefetch: (count, signal) => channel.prefetch(count, signal),
-    consume: (queue, consumerTag, signal) => channel.consume(queue, consumerTag, signal),
-    cancel: (consumerTag, signal) => channel.cancel(consumerTag, signal),
-    get: (queue, signal) => channel.get(queue, signal),
-    declareQueue: (queue, signal) => channel.declareQueue(queue, signal),
-    declareExchange: (exchange, signal) => channel.declareExchange(exchange, signal),
-    bind: (binding, signal) => channel.bind(binding, signal),
-    checkQueue: (name, signal) => channel.checkQueue(name, signal),
-    checkExchange: (name, signal) => channel.checkExchange(name, signal),
-    deleteQueue: (name, signal) => channel.deleteQueue(name, signal),
-    deleteExchange: (name, signal) => channel.deleteExchange(name, signal),
-    close: (signal) => channel.close(signal),
-  };
+/** A class: an object literal with a getter is a shape of its own each time, which keeps its run from the garbage collector. */
+class ObservedChannel implements DriverChannel {
+  readonly #channel: DriverChannel;
+  readonly #record: Channel;
+  readonly #observer: Observer;
+
+  constructor(channel: DriverChannel, record: Channel, observer: Observer) {
+    this.#channel = channel;
+    this.#record = record;
+    this.#observer = observer;
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
+  publish(message: OutgoingMessage): number {
+    const sequence = this.#channel.publish(message);
+    this.#observer.wrote(this.#record, sequence, message);
+    return sequence;
+  }
+
+  ack(tag: number, multiple: boolean): void {
+    this.#observer.acknowledged(this.#record, tag, multiple);
+    this.#channel.ack(tag, multiple);
+  }
+
+  nack(tag: number, requeue: boolean): void {
+    this.#observer.refused(this.#record, tag, requeue);
+    this.#channel.nack(tag, requeue);
+  }
+
+  reject(tag: number, requeue: boolean): void {
+    this.#observer.refused(this.#record, tag, requeue);
+    this.#channel.reject(tag, requeue);
+  }
+
+  prefetch(count: number, signal: AbortSignal): Promise<void> {
+    return this.#channel.prefetch(count, signal);
+  }
+
+  consume(queue: string, consumerTag: string, signal: AbortSignal): Promise<void> {
+    return this.#channel.consume(queue, consumerTag, signal);
+  }
+
+  cancel(consumerTag: string, signal: AbortSignal): Promise<void> {
+    return this.#channel.cancel(consumerTag, signal);
+  }
+
+  get(queue: string, signal: AbortSignal): Promise<IncomingMessage | undefined> {
+    return this.#channel.get(queue, signal);
+  }
+
+  declareQueue(queue: QueueDeclaration, signal: AbortSignal): Promise<void> {
+    return this.#channel.declareQueue(queue, signal);
+  }
+
+  declareExchange(exchange: ExchangeDeclaration, signal: AbortSignal): Promise<void> {
+    return this.#channel.declareExchange(exchange, signal);
+  }
+
+  bind(binding: BindingDeclaration, signal: AbortSignal): Promise<void> {
+    return this.#channel.bind(binding, signal);
+  }
+
+  checkQueue(name: string, signal: AbortSignal): Promise<number> {
+    return this.#channel.checkQueue(name, signal);
+  }
+
+  checkExchange(name: string, signal: AbortSignal): Promise<void> {
+    return this.#channel.checkExchange(name, signal);
+  }
+
+  deleteQueue(name: string, signal: AbortSignal): Promise<void> {
+    return this.#channel.deleteQueue(name, signal);
+  }
+
+  deleteExchange(name: string, signal: AbortSignal): Promise<void> {
+    return this.#channel.deleteExchange(name, signal);
+  }
+
+  close(signal: AbortSignal): Promise<void> {
+    return this.#channel.close(signal);
+  }
 }

@@ -136,22 +136,19 @@ export class SimulatedProcess {
 
   #schedule(clock: Clock, callback: () => void, delayMs: number): Cancel {
     let isOver = false;
-    const end = (): void => {
+    const due = (): void => {
+      if (isOver) return; // cancelled while the event loop was blocked
+      isOver = true;
+      this.#timers -= 1;
+      callback();
+    };
+    this.#timers += 1;
+    const cancel = clock.setTimeout(() => this.#step(due), delayMs);
+    return () => {
       if (isOver) return;
       isOver = true;
       this.#timers -= 1;
-    };
-    this.#timers += 1;
-    const cancel = clock.setTimeout(() => {
-      this.#step(() => {
-        if (isOver) return; // cancelled while the event loop was blocked
-        end();
-        callback();
-      });
-    }, delayMs);
-    return () => {
       cancel();
-      end();
     };
   }
 }

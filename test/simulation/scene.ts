@@ -22,7 +22,7 @@ export class Scene {
   /** Sendings whose process was killed: nobody waits for them any more. */
   readonly excused = new Set<string>();
   /** How often something came up in this run. */
-  readonly exercised: Record<string, number> = {};
+  readonly exercised = new Map<string, number>();
   readonly #onTrace: ((line: string) => void) | undefined;
   #sendings = 0;
 
@@ -47,15 +47,16 @@ export class Scene {
   }
 
   violate(what: string): void {
-    this.trace(`VIOLATION ${what}`);
+    this.trace(() => `VIOLATION ${what}`);
     this.violations.add(what);
   }
 
   exercise(what: string): void {
-    this.exercised[what] = (this.exercised[what] ?? 0) + 1;
+    this.exercised.set(what, (this.exercised.get(what) ?? 0) + 1);
   }
 
-  trace(line: string): void {
-    this.#onTrace?.(`${this.clock.now().toFixed(0).padStart(7)} ${line}`);
+  /** @param line not made unless somebody traces */
+  trace(line: () => string): void {
+    this.#onTrace?.(`${this.clock.now().toFixed(0).padStart(7)} ${line()}`);
   }
 }

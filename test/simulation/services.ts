@@ -1,7 +1,7 @@
 import { createConsumer, DeadLetter, type ReceivedMessage, RetryLater } from '@surehop/consumer';
 import { sleep } from '@surehop/core/internal';
 import { connect, createPublisher, isSurehopError, type Publisher, type Rabbit } from '@surehop/publisher';
-import { type Behaviour, delaysMs, type PlannedMessage } from './plan.ts';
+import { type Behaviour, behaviours, delaysMs, type PlannedMessage } from './plan.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Body, Scene } from './scene.ts';
 
@@ -12,6 +12,9 @@ const log = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet
 const lateMs = 250;
 /** More calls of a handler for one message than this mean that its attempts are not counted. */
 const mostCalls = 60;
+
+/** What a handler exercises. */
+const exercising = Object.fromEntries(behaviours.map((one) => [one, `handler: ${one}`])) as Record<Behaviour, string>;
 
 /** What runs in a simulated process: connected, at work, until it is closed or killed. */
 export abstract class Service {
@@ -40,6 +43,9 @@ export abstract class Service {
   /** Sendings whose promise has not settled. */
   abstract readonly open: ReadonlySet<string>;
 
+  /** Messages that its publisher has on their way, while its process lives. */
+  abstract readonly unconfirmed: number;
+
   protected abstract work(): Promise<void>;
 
   protected async connected(): Promise<Rabbit> {
@@ -56,6 +62,7 @@ export class PublishingService extends Service {
   readonly open = new Set<string>();
   readonly #share: (message: PlannedMessage) => boolean;
   readonly #lateMs: number;
+  #publisher: Publisher | undefined;
 
   constructor(scene: Scene, process: SimulatedProcess, share: (message: PlannedMessage) => boolean) {
     super(scene, process);
@@ -65,9 +72,14 @@ export class PublishingService extends Service {
     this.#lateMs = Math.max(lateMs, ...blocks.map(({ durationMs }) => lateMs + durationMs));
   }
 
+  get unconfirmed(): number {
+    return this.process.isAlive ? (this.#publisher?.health().unconfirmed ?? 0) : 0;
+  }
+
   protected async work(): Promise<void> {
     const { plan, unresolved } = this.scene;
     const publisher = createPublisher(await this.connected(), { maxUnconfirmed: plan.maxUnconfirmed });
+    this.#publisher = publisher;
     this.isAtWork = true;
     for (const message of plan.messages.filter(this.#share)) {
       if (!unresolved.has(message.number)) continue;
@@ -92,7 +104,9 @@ export class PublishingService extends Service {
         .catch((thrown: unknown) => thrown);
       if (!process.isAlive) return;
       this.open.delete(id);
-      scene.trace(`${process.name} ${id} ${rejected === undefined ? 'resolved' : `rejected: ${String(rejected)}`}`);
+      scene.trace(
+        () => `${process.name} ${id} ${rejected === undefined ? 'resolved' : `rejected: ${String(rejected)}`}`,
+      );
       if (rejected === undefined) {
         scene.unresolved.delete(number);
         history.add({ kind: 'resolved', id, at: clock.now() });
@@ -111,6 +125,7 @@ export class PublishingService extends Service {
 /** Handles messages as the plan says. */
 export class ConsumingService extends Service {
   readonly open: ReadonlySet<string> = new Set();
+  readonly unconfirmed = 0;
   readonly #killed: Map<number, number>;
   readonly #calls: Map<string, number>;
   readonly #onKill: () => void;
@@ -151,8 +166,8 @@ export class ConsumingService extends Service {
     if (id !== '' && calls > mostCalls) scene.violate(`${id} was handed to a handler ${mostCalls} times`);
     if (planned !== undefined && this.#dies(planned)) return undefined;
     const behaviour = planned?.behaviours[attempt - 1] ?? 'return';
-    scene.exercise(`handler: ${behaviour}`);
-    scene.trace(`${process.name} handles ${id || 'a stranger'}, attempt ${attempt}: ${behaviour}`);
+    scene.exercise(exercising[behaviour]);
+    scene.trace(() => `${process.name} handles ${id || 'a stranger'}, attempt ${attempt}: ${behaviour}`);
     if (behaviour === 'throw at once') throw new Error('at once');
     return this.#behave(behaviour, message);
   }

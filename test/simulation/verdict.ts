@@ -1,23 +1,35 @@
+import type { Health } from '@surehop/core';
 import type { MemoryBroker } from '@surehop/testing/internal';
 import { delaysMs, type PlannedMessage, poisonKills } from './plan.ts';
 import { deadLetterQueue, type Scene } from './scene.ts';
 import type { Service } from './services.ts';
 
-/** What `health()` says although nothing befalls any more and nothing is left to do. */
+/** Whether `health()` says that nothing befalls any more and nothing is left to do. */
+export function areWell(services: readonly Service[]): boolean {
+  return services.every(({ rabbit }) => rabbit === undefined || isWell(rabbit.health()));
+}
+
+/** What `health()` says where it does not. */
 export function ailments(services: readonly Service[]): string[] {
   return services.flatMap(({ process, rabbit }) => {
     if (rabbit === undefined) return [];
-    const { links, publishers, consumers } = rabbit.health();
-    const isWell =
-      links.publish.phase === 'open' &&
-      links.consume.phase === 'open' &&
-      publishers.every(({ unconfirmed, waiting, stalledMs }) => unconfirmed + waiting + stalledMs === 0) &&
-      consumers.every(
-        ({ phase, inHand, stuckHandlers, unstoredCopies }) =>
-          phase === 'consuming' && inHand + stuckHandlers + unstoredCopies === 0,
-      );
-    return isWell ? [] : [`${process.name} is not well: ${JSON.stringify({ links, publishers, consumers })}`];
+    const health = rabbit.health();
+    if (isWell(health)) return [];
+    const { links, publishers, consumers } = health;
+    return [`${process.name} is not well: ${JSON.stringify({ links, publishers, consumers })}`];
   });
+}
+
+function isWell({ links, publishers, consumers }: Health): boolean {
+  return (
+    links.publish.phase === 'open' &&
+    links.consume.phase === 'open' &&
+    publishers.every(({ unconfirmed, waiting, stalledMs }) => unconfirmed + waiting + stalledMs === 0) &&
+    consumers.every(
+      ({ phase, inHand, stuckHandlers, unstoredCopies }) =>
+        phase === 'consuming' && inHand + stuckHandlers + unstoredCopies === 0,
+    )
+  );
 }
 
 /** Every dead letter has to deserve it, and to say why it is one. */

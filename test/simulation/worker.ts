@@ -1,5 +1,6 @@
 // One of the threads of `npm run simulate`: makes runs from the seeds that it is given.
 import { parentPort, workerData } from 'node:worker_threads';
+import { lightenSignals } from './abort-signal.ts';
 import { plant } from './mutants.ts';
 import type { FaultKind } from './plan.ts';
 
@@ -29,8 +30,10 @@ export interface BatchResult {
 const port = parentPort;
 if (port !== null) {
   const data = workerData as WorkerData;
+  lightenSignals();
   if (data.mutant !== undefined) plant(data.mutant);
   const { runBatch } = await import('./batch.ts'); // after the bug is planted
-  Error.stackTraceLimit = 0; // errors are made by the thousand, and a seed that fails is run again with them
+  // No error has a stack: they are made by the thousand, and a seed that fails is run again with stacks.
+  Reflect.deleteProperty(Error, 'stackTraceLimit');
   port.on('message', (batch: Batch) => void runBatch(batch, data).then((result) => port.postMessage(result)));
 }

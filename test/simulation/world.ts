@@ -9,13 +9,13 @@ import { stream } from './random.ts';
 import { deadLetterQueue, Scene } from './scene.ts';
 import { ConsumingService, PublishingService, type Service } from './services.ts';
 import { Strangers } from './strangers.ts';
-import { ailments, deadLetterViolations } from './verdict.ts';
+import { ailments, areWell, deadLetterViolations } from './verdict.ts';
 
 export interface Outcome {
   readonly report: Report;
   /** Empty when everything held. */
   readonly violations: readonly string[];
-  readonly exercised: Readonly<Record<string, number>>;
+  readonly exercised: ReadonlyMap<string, number>;
   readonly steps: number;
   readonly virtualMs: number;
 }
@@ -28,6 +28,8 @@ const settlesWithinMs = 3_000;
 const wellWithinMs = 40_000;
 const closedWithinMs = 60_000;
 const maxSteps = 100_000;
+/** Steps between two looks at what is bounded. */
+const boundsEvery = 64;
 /** Violations after which a run is broken off. */
 const enough = 5;
 
@@ -69,7 +71,7 @@ export class World {
     const isDrained = (): boolean => clock.now() > faultsEnd && this.#staysDrained();
     await this.#until(isDrained, faultsEnd + drainedWithinMs, 'draining');
     // What has not come to rest says so already.
-    const isWell = (): boolean => ailments(this.#services).length === 0;
+    const isWell = (): boolean => areWell(this.#services);
     if (violations.size === 0) await this.#until(isWell, clock.now() + wellWithinMs, 'getting well');
     if (!isWell()) for (const ailment of ailments(this.#services)) this.#scene.violate(ailment);
     if (violations.size === 0) await this.#close();
@@ -90,7 +92,7 @@ export class World {
     const name = `${isPublisher ? 'publisher' : 'consumer'}-${this.#begun}`;
     const { seed, latencyMs } = plan;
     const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`));
-    const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(frameText(name, frame, fate));
+    const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(() => frameText(name, frame, fate));
     const traced = isTraced ? { onFrame } : {};
     const process = new SimulatedProcess({ name, seed, clock, broker: this.#broker, latencyMs, observer, ...traced });
     const service = isPublisher
@@ -106,11 +108,11 @@ export class World {
   #schedule(fault: Fault): void {
     const { clock } = this.#scene;
     clock.setTimeout(() => {
-      this.#scene.trace(`FAULT ${fault.kind}`);
+      this.#scene.trace(() => `FAULT ${fault.kind}`);
       this.#scene.exercise(`fault: ${fault.kind}`);
       const end = befall(this.#harmed, fault);
       clock.setTimeout(() => {
-        this.#scene.trace(`END of ${fault.kind}`);
+        this.#scene.trace(() => `END of ${fault.kind}`);
         end();
       }, fault.durationMs);
     }, fault.at);
@@ -149,10 +151,7 @@ export class World {
     return (
       this.#scene.unresolved.size === 0 &&
       this.#services.every(({ process, isAtWork }) => process.isAlive && isAtWork) &&
-      broker.queues().every((name) => {
-        const { ready, unacked, deadLettering } = broker.queue(name);
-        return deadLettering === 0 && (name === deadLetterQueue || ready + unacked === 0);
-      })
+      broker.isEmpty(deadLetterQueue)
     );
   }
 
@@ -190,17 +189,15 @@ export class World {
       clock.runNext();
       this.#steps += 1;
       settlePromises();
-      if (this.#steps % 16 === 0) this.#checkBounds();
+      if (this.#steps % boundsEvery === 0) this.#checkBounds();
       if (violations.size >= enough) return;
     }
   }
 
   #checkBounds(): void {
     const { maxUnconfirmed } = this.#scene.plan;
-    for (const { rabbit } of this.#services) {
-      for (const { unconfirmed } of rabbit?.health().publishers ?? []) {
-        if (unconfirmed > maxUnconfirmed) this.#scene.violate(`${unconfirmed} unconfirmed at once`);
-      }
+    for (const { unconfirmed } of this.#services) {
+      if (unconfirmed > maxUnconfirmed) this.#scene.violate(`${unconfirmed} unconfirmed at once`);
     }
   }
 

@@ -27,11 +27,15 @@ export class BrokerTime {
   }
 
   after(delayMs: number, callback: () => void): Cancel {
-    const { run, cancel } = this.#owned(callback);
-    const cancelTimer = this.#clock.setTimeout(() => this.run(run), delayMs);
+    const incarnation = this.#incarnation;
+    let isCancelled = false;
+    const due = (): void => {
+      if (!isCancelled && incarnation === this.#incarnation) callback();
+    };
+    const cancelTimer = this.#clock.setTimeout(() => this.run(due), delayMs);
     return () => {
+      isCancelled = true;
       cancelTimer();
-      cancel();
     };
   }
 
@@ -57,18 +61,5 @@ export class BrokerTime {
     this.#incarnation += 1;
     this.#backlog = [];
     this.#isFrozen = false;
-  }
-
-  #owned(callback: () => void): { run: () => void; cancel: Cancel } {
-    const incarnation = this.#incarnation;
-    let isCancelled = false;
-    return {
-      run: () => {
-        if (!isCancelled && incarnation === this.#incarnation) callback();
-      },
-      cancel: () => {
-        isCancelled = true;
-      },
-    };
   }
 }

@@ -9,6 +9,7 @@ import {
   type QueueDeclaration,
   settled,
 } from '@surehop/core/internal';
+import { type Asked, answered } from './answer.ts';
 import type { ProtocolError } from './protocol-error.ts';
 import type { ChannelPeer, ServerChannel } from './server-channel.ts';
 import type { MemoryVhost } from './vhost.ts';
@@ -32,7 +33,8 @@ export class ClientChannel implements DriverChannel {
   readonly number: number;
   readonly #line: ChannelLine;
   readonly #listeners: ChannelListeners;
-  readonly #waiting = new Set<Waiting>();
+  /** Most of the time one at most. */
+  readonly #waiting: Waiting[] = [];
   #sequence = 0;
   #isOpen = true;
   #isTold = false;
@@ -138,7 +140,7 @@ export class ClientChannel implements DriverChannel {
         this.#line.toClient(this.number, 'channel.close-ok', resolve);
       });
       // Never answered when the connection ends meanwhile.
-      this.#waiting.add({ method: 'channel.close', reject: () => resolve() });
+      this.#waiting.push({ method: 'channel.close', reject: () => resolve() });
     });
     await settled(closed, signal).catch(() => undefined);
     this.#tell(undefined);
@@ -154,36 +156,33 @@ export class ClientChannel implements DriverChannel {
   }
 
   #send(method: string, act: (channel: ServerChannel) => void): void {
-    this.#line.toBroker(this.number, method, (channel) => channel?.attempt(() => act(channel)));
+    this.#line.toBroker(this.number, method, (channel) => channel?.attempt(act));
   }
 
-  async #ask<T>(method: string, act: (channel: ServerChannel) => T, signal: AbortSignal): Promise<T> {
-    if (!this.#isOpen) throw this.#linkCause ?? new DriverError('channel', 'the channel is closed');
-    const answer = new Promise<T>((resolve, reject) => {
-      const waiting: Waiting = { method, reject };
-      this.#waiting.add(waiting);
+  #ask<T>(method: string, act: (channel: ServerChannel) => T, signal: AbortSignal): Promise<T> {
+    if (!this.#isOpen) return Promise.reject(this.#linkCause ?? new DriverError('channel', 'the channel is closed'));
+    const ask = ({ answer, refuse }: Asked<T>): void => {
+      const waiting: Waiting = { method, reject: refuse };
+      this.#waiting.push(waiting);
       this.#line.toBroker(this.number, method, (channel) => {
-        const done = channel?.attempt(() => act(channel));
+        const done = channel?.attempt(act);
         if (done === undefined) return; // the channel is closed, and says so itself
         this.#line.toClient(this.number, `${method}-ok`, () => {
-          this.#waiting.delete(waiting);
-          resolve(done.value);
+          const index = this.#waiting.indexOf(waiting);
+          if (index >= 0) this.#waiting.splice(index, 1);
+          answer(done.value);
         });
       });
-    });
-    try {
-      return await settled(answer, signal);
-    } catch (thrown) {
-      if (!signal.aborted || thrown instanceof DriverError) throw thrown;
-      // Without an answer nobody knows what the channel is waiting for: it is given up.
-      const cause = new DriverError('channel', 'timed out without an answer', {
-        isUnanswered: true,
-        cause: signal.reason,
-      });
-      answer.catch(() => undefined);
-      if (this.#isOpen) this.#giveUp(cause);
-      throw cause;
-    }
+    };
+    return answered(signal, ask, () => this.#unanswered(signal));
+  }
+
+  /** Without an answer nobody knows what the channel is waiting for: it is given up. */
+  #unanswered(signal: AbortSignal): DriverError {
+    const options = { isUnanswered: true, cause: signal.reason };
+    const cause = new DriverError('channel', 'timed out without an answer', options);
+    if (this.#isOpen) this.#giveUp(cause);
+    return cause;
   }
 
   #giveUp(cause: DriverError): void {
@@ -203,9 +202,7 @@ export class ClientChannel implements DriverChannel {
   }
 
   #rejectAll(causeOf: (waiting: Waiting) => DriverError): void {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    for (const waiting of all) waiting.reject(causeOf(waiting));
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(causeOf(waiting));
   }
 
   #tell(cause: DriverError | undefined): void {

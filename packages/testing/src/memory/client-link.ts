@@ -1,10 +1,5 @@
-import {
-  type ChannelListeners,
-  type DriverChannel,
-  DriverError,
-  type DriverLink,
-  settled,
-} from '@surehop/core/internal';
+import { type ChannelListeners, type DriverChannel, DriverError, type DriverLink } from '@surehop/core/internal';
+import { type Asked, answered } from './answer.ts';
 import { type ChannelLine, ClientChannel } from './client-channel.ts';
 import type { Line } from './line.ts';
 import type { ProtocolError } from './protocol-error.ts';
@@ -42,39 +37,36 @@ export class ClientLink implements DriverLink, ConnectionPeer {
     this.#channelLine = {
       vhost,
       toBroker: (channel, method, read) =>
-        line.send('to-broker', channel, method, () =>
-          server.receive(() => read(server.channel(channel)), method === 'basic.publish'),
-        ),
+        line.send('to-broker', channel, method, () => server.receive(channel, read, method === 'basic.publish')),
       toClient: (channel, method, read) => line.send('to-client', channel, method, () => this.#read(read)),
       onChannelClosed: ({ number }) => this.#channels.delete(number),
     };
   }
 
-  async openChannel(listeners: ChannelListeners, signal: AbortSignal): Promise<DriverChannel> {
-    if (this.#ended !== undefined) throw this.#endCause;
+  openChannel(listeners: ChannelListeners, signal: AbortSignal): Promise<DriverChannel> {
+    if (this.#ended !== undefined) return Promise.reject(this.#endCause);
     this.#lastChannel += 1;
     const number = this.#lastChannel;
     const { server } = this.#options;
     const { toBroker, toClient } = this.#channelLine;
-    const opened = new Promise<ClientChannel>((resolve, reject) => {
-      this.#whenEnded.push(() => reject(this.#endCause));
+    let isGivenUp = false;
+    const ask = ({ answer, refuse }: Asked<DriverChannel>): void => {
+      this.#whenEnded.push(() => refuse(this.#endCause));
       toBroker(number, 'channel.open', () => {
         const channel = new ClientChannel(number, this.#channelLine, listeners);
         server.openChannel(number, channel.peer);
         toClient(number, 'channel.open-ok', () => {
           this.#channels.set(number, channel);
-          resolve(channel);
+          // One that opens after all must not stay open behind our back.
+          if (isGivenUp) void channel.close(AbortSignal.abort());
+          else answer(channel);
         });
       });
+    };
+    return answered(signal, ask, () => {
+      isGivenUp = true;
+      return new DriverError('channel', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
     });
-    try {
-      return await settled(opened, signal);
-    } catch (thrown) {
-      // One that opens after all must not stay open behind our back.
-      opened.then((late) => late.close(AbortSignal.abort())).catch(() => undefined);
-      if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('channel', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
-    }
   }
 
   onBlocked(listener: (reason: string) => void): void {
@@ -139,18 +131,16 @@ export class ClientLink implements DriverLink, ConnectionPeer {
   #answered(method: string, act: () => void, signal: AbortSignal): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#endCause);
     const { toBroker, toClient } = this.#channelLine;
-    const answer = new Promise<void>((resolve, reject) => {
-      this.#whenEnded.push(() => reject(this.#endCause));
+    const ask = ({ answer, refuse }: Asked<void>): void => {
+      this.#whenEnded.push(() => refuse(this.#endCause));
       toBroker(0, method, () => {
         act();
-        toClient(0, `${method}-ok`, resolve);
+        toClient(0, `${method}-ok`, answer);
       });
-    });
-    return settled(answer, signal).catch((thrown: unknown) => {
-      answer.catch(() => undefined);
-      if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('connection', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
-    });
+    };
+    const timedOut = (): DriverError =>
+      new DriverError('connection', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
+    return answered(signal, ask, timedOut);
   }
 
   #end(cause: DriverError): void {

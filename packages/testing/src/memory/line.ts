@@ -39,11 +39,14 @@ export interface LineOptions {
 interface Parcel {
   readonly at: number;
   readonly deliver: () => void;
+  /** What arrives after it. */
+  next: Parcel | undefined;
 }
 
 /** One direction of a connection: what is sent arrives in order, later. */
 class Lane {
-  readonly parcels: Parcel[] = [];
+  first: Parcel | undefined;
+  last: Parcel | undefined;
   sequence = 0;
   lastAt = 0;
   isHeld = false;
@@ -51,6 +54,22 @@ class Lane {
   isEnded = false;
   cancelArrival: Cancel | undefined;
   cancelWatch: Cancel | undefined;
+
+  push(parcel: Parcel): void {
+    if (this.last === undefined) this.first = parcel;
+    else this.last.next = parcel;
+    this.last = parcel;
+  }
+
+  dropFirst(): void {
+    this.first = this.first?.next;
+    if (this.first === undefined) this.last = undefined;
+  }
+
+  clear(): void {
+    this.first = undefined;
+    this.last = undefined;
+  }
 }
 
 /**
@@ -84,7 +103,7 @@ export class Line {
     const fate = fateOf({ direction, line: number, sequence: lane.sequence, method, channel });
     if (fate === 'hold') this.hold(direction);
     if (fate === 'reset') this.reset();
-    else this.#post(lane, direction, deliver);
+    else this.#post(lane, deliver);
   }
 
   /** Both sides lose it. What is on its way does not arrive. */
@@ -105,7 +124,7 @@ export class Line {
       side === 'client' ? (['to-broker', 'to-client'] as const) : (['to-client', 'to-broker'] as const);
     const lane = this.#lanes[out];
     if (lane.isEnded) return;
-    this.#post(lane, out, () => {
+    this.#post(lane, () => {
       const end = this.#ends?.[out];
       this.#end();
       end?.onGone('closed');
@@ -149,15 +168,15 @@ export class Line {
     lane.cancelWatch = undefined;
   }
 
-  #post(lane: Lane, direction: FrameDirection, deliver: () => void): void {
+  #post(lane: Lane, deliver: () => void): void {
     const at = Math.max(lane.lastAt, this.#options.clock.now() + this.#options.latencyMs());
     lane.lastAt = at;
-    lane.parcels.push({ at, deliver });
-    if (lane.parcels.length === 1 && !this.#lanes[direction].isHeld) this.#arm(lane);
+    lane.push({ at, deliver, next: undefined });
+    if (lane.first === lane.last) this.#arm(lane);
   }
 
   #arm(lane: Lane): void {
-    const [first] = lane.parcels;
+    const { first } = lane;
     if (first === undefined || lane.isHeld || this.#isOver) return;
     const { clock } = this.#options;
     lane.cancelArrival?.();
@@ -168,16 +187,16 @@ export class Line {
   #arrive(lane: Lane): void {
     const now = this.#options.clock.now();
     while (!this.#isOver && !lane.isHeld) {
-      const [first] = lane.parcels;
+      const { first } = lane;
       if (first === undefined || first.at > now) break;
-      lane.parcels.shift();
+      lane.dropFirst();
       first.deliver();
     }
     this.#arm(lane);
   }
 
   #quieten(lane: Lane): void {
-    lane.parcels.length = 0;
+    lane.clear();
     lane.cancelArrival?.();
     lane.cancelWatch?.();
   }

@@ -7,8 +7,8 @@ import {
   DriverError,
   type DriverLink,
   type ExchangeDeclaration,
-  settled,
 } from '@surehop/core/internal';
+import { type Asked, answered } from './answer.ts';
 import { BrokerTime } from './broker-time.ts';
 import { ClientLink } from './client-link.ts';
 import type { Entry } from './message.ts';
@@ -215,6 +215,15 @@ export class MemoryBroker {
     return [...this.#vhost.queues].map(({ name }) => name).toSorted();
   }
 
+  /** Whether nothing is ready, with a consumer or on its way to another queue. @param except whose messages stay */
+  isEmpty(except: string): boolean {
+    for (const queue of this.#vhost.queues) {
+      if (queue.deadLettering > 0) return false;
+      if (queue.name !== except && queue.ready.length + queue.unacked > 0) return false;
+    }
+    return true;
+  }
+
   /** @throws {ProtocolError} 404 */
   queue(name: string): QueueCounts {
     const { writing, ready, unacked, deadLettering, consumers } = this.#vhost.queue(name);
@@ -247,24 +256,25 @@ export class MemoryBroker {
       throw refused(target);
     }
     const line = network.open(clock, random, target.heartbeatSeconds * 1_000);
-    const opening = new Promise<DriverLink>((resolve, reject) => {
-      const { time, link, connection } = this.#pair(line, target, (cause) => reject(cause));
+    const ask = ({ answer, refuse }: Asked<DriverLink>): void => {
+      const { time, link, connection } = this.#pair(line, target, refuse);
       line.send('to-broker', 0, 'connection.open', () => {
         time.run(() => {
           const error = this.#loginError(target);
-          if (error !== undefined) return this.#refuseLogin(line, reject, error);
+          if (error !== undefined) return this.#refuseLogin(line, refuse, error);
           this.#connections.add(connection);
-          line.send('to-client', 0, 'connection.open-ok', () => resolve(link));
+          line.send('to-client', 0, 'connection.open-ok', () => answer(link));
         });
       });
       if (time.isFrozen) line.watch('to-client');
-    });
+    };
+    const timedOut = (): DriverError =>
+      new DriverError('socket', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
     try {
-      return await settled(opening, signal);
+      return await answered(signal, ask, timedOut);
     } catch (thrown) {
       line.endFrom('client');
-      if (thrown instanceof DriverError) throw thrown;
-      throw new DriverError('socket', 'timed out without an answer', { isUnanswered: true, cause: signal.reason });
+      throw thrown;
     }
   }
 

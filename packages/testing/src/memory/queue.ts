@@ -46,6 +46,8 @@ export class Queue implements MessageTarget {
   #consumers: QueueConsumer[] = [];
   #cancelExpiry: Cancel | undefined;
   #cancelTimeout: Cancel | undefined;
+  /** When that timer is due; undefined when there is none. */
+  #timeoutAt: number | undefined;
   #isDeleted = false;
 
   constructor(
@@ -204,6 +206,7 @@ export class Queue implements MessageTarget {
     this.#writes = [];
     for (const { message } of writes) if (this.#around.random() < 0.5) this.#ready.push(this.#entryOf(message));
     for (const entry of [...this.#taken.keys()]) this.giveBack(entry, 'lost');
+    this.#timeoutAt = undefined; // no timer outlives the power cut
   }
 
   /** Everything that was written is on the disk. */
@@ -273,7 +276,7 @@ export class Queue implements MessageTarget {
   #expire(): void {
     const now = this.#around.time.now();
     for (;;) {
-      const [head] = this.#ready;
+      const head = this.#ready[0];
       if (head?.expiresAt === undefined || head.expiresAt > now) return;
       this.#ready.shift();
       this.#die(head, 'expired');
@@ -305,16 +308,24 @@ export class Queue implements MessageTarget {
   /** One timer, for what was taken the longest ago. Classic queues have none on 4.3. */
   #armTimeout(): void {
     const { time, release } = this.#around;
-    const [oldest] = this.#taken.values();
+    const oldest = this.#oldest;
     if (oldest?.consumer === undefined || (release.timeoutCancels && this.#settings.type === 'classic')) return;
+    const at = oldest.at + this.#settings.consumerTimeoutMs;
+    if (this.#timeoutAt === at) return;
     this.#cancelTimeout?.();
-    const wait = oldest.at + this.#settings.consumerTimeoutMs - time.now();
-    this.#cancelTimeout = time.after(wait, () => this.#onTimeout());
+    this.#timeoutAt = at;
+    this.#cancelTimeout = time.after(at - time.now(), () => this.#onTimeout());
+  }
+
+  get #oldest(): Taken | undefined {
+    const [oldest] = this.#taken.values();
+    return oldest;
   }
 
   #onTimeout(): void {
+    this.#timeoutAt = undefined;
     const { time, release } = this.#around;
-    const [oldest] = this.#taken.values();
+    const oldest = this.#oldest;
     if (oldest?.consumer === undefined) return;
     const { consumer } = oldest;
     const isDue = oldest.at + this.#settings.consumerTimeoutMs <= time.now();

@@ -36,10 +36,28 @@ interface Unsettled {
   readonly consumer: ServerConsumer | undefined;
 }
 
-interface ServerConsumer extends QueueConsumer {
+/** As a channel sees it. */
+class ServerConsumer implements QueueConsumer {
   readonly tag: string;
   readonly queue: Queue;
-  unsettled: number;
+  readonly deliver: QueueConsumer['deliver'];
+  readonly onCancelled: QueueConsumer['onCancelled'];
+  readonly onTimedOut: QueueConsumer['onTimedOut'];
+  unsettled = 0;
+  readonly #prefetch: number;
+
+  constructor(tag: string, queue: Queue, prefetch: number, on: Omit<QueueConsumer, 'hasCredit'>) {
+    this.tag = tag;
+    this.queue = queue;
+    this.#prefetch = prefetch;
+    this.deliver = on.deliver;
+    this.onCancelled = on.onCancelled;
+    this.onTimedOut = on.onTimedOut;
+  }
+
+  get hasCredit(): boolean {
+    return this.#prefetch === 0 || this.unsettled < this.#prefetch;
+  }
 }
 
 /** The broker's side of a channel in confirm mode. What it refuses closes it; it throws nothing. */
@@ -66,10 +84,10 @@ export class ServerChannel {
   }
 
   /** Does what is asked, or closes the channel with the reason why not; undefined then. */
-  attempt<T>(act: () => T): { readonly value: T } | undefined {
+  attempt<T>(act: (channel: ServerChannel) => T): { readonly value: T } | undefined {
     if (!this.#isOpen) return undefined;
     try {
-      return { value: act() };
+      return { value: act(this) };
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
       this.#fail(thrown);
@@ -87,14 +105,14 @@ export class ServerChannel {
       const what = `message size ${content.byteLength} is larger than configured max size ${release.maxMessageBytes}`;
       throw new ProtocolError(406, what);
     }
-    const queues = vhost.route(messageOf(outgoing, release));
+    const message = messageOf(outgoing, release);
+    const queues = vhost.route(message);
     this.#confirms.expect(sequence);
     if (queues.length === 0) {
       if (mandatory) peer.returned(properties.messageId ?? '', 312, 'NO_ROUTE');
       this.#confirms.note(sequence, true);
       return;
     }
-    const message = messageOf(outgoing, release);
     let left = queues.length;
     let isStored = true;
     for (const queue of queues) {
@@ -114,14 +132,7 @@ export class ServerChannel {
   consume(name: string, tag: string): void {
     const queue = this.#options.vhost.queue(name);
     if (this.#consumers.has(tag)) throw new ProtocolError(530, `attempt to reuse consumer tag '${tag}'`, 'connection');
-    const prefetch = this.#prefetch;
-    const consumer: ServerConsumer = {
-      tag,
-      queue,
-      unsettled: 0,
-      get hasCredit() {
-        return prefetch === 0 || consumer.unsettled < prefetch;
-      },
+    const consumer: ServerConsumer = new ServerConsumer(tag, queue, this.#prefetch, {
       deliver: (entry) => this.#deliver(consumer, entry),
       onCancelled: () => {
         this.#consumers.delete(tag);
@@ -132,7 +143,7 @@ export class ServerChannel {
         const what = `delivery acknowledgement on channel ${this.#options.number} timed out. Timeout value used: ${queue.settings.consumerTimeoutMs} ms. This timeout value can be configured, see consumers doc guide to learn more`;
         this.#fail(new ProtocolError(406, what));
       },
-    };
+    });
     this.#consumers.set(tag, consumer);
     // Its answer goes out before its first delivery.
     this.#options.time.after(0, () => {
@@ -221,10 +232,11 @@ export class ServerChannel {
   }
 
   #settle(tag: number, multiple: boolean): Unsettled[] {
-    if (!this.#unsettled.has(tag)) throw new ProtocolError(406, `unknown delivery tag ${tag}`);
+    const isAll = multiple && tag === 0;
+    if (!isAll && !this.#unsettled.has(tag)) throw new ProtocolError(406, `unknown delivery tag ${tag}`);
     const settled: Unsettled[] = [];
     for (const [number, unsettled] of multiple ? this.#unsettled : [[tag, this.#unsettled.get(tag)] as const]) {
-      if (number > tag || unsettled === undefined) break;
+      if ((number > tag && !isAll) || unsettled === undefined) break;
       this.#unsettled.delete(number);
       if (unsettled.consumer !== undefined) unsettled.consumer.unsettled -= 1;
       settled.push(unsettled);

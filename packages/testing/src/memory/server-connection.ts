@@ -16,12 +16,18 @@ export interface ServerConnectionOptions extends Pick<ServerChannelOptions, 'vho
   readonly onEnded: () => void;
 }
 
+interface Frame {
+  readonly channel: number;
+  /** Given undefined once the channel is closed: what comes for it then is not heard. */
+  readonly read: (channel: ServerChannel | undefined) => void;
+}
+
 /** The broker's side of a connection. */
 export class ServerConnection {
   readonly #options: ServerConnectionOptions;
   readonly #channels = new Map<number, ServerChannel>();
   /** While it is blocked, nothing is read. */
-  #unread: (() => void)[] = [];
+  #unread: Frame[] = [];
   #isBlocked = false;
   #isOver = false;
 
@@ -38,14 +44,10 @@ export class ServerConnection {
   }
 
   /** A frame has come. During an alarm, the body of the first publish is not read any more, nor what comes after it. */
-  receive(read: () => void, isPublish: boolean): void {
+  receive(channel: number, read: Frame['read'], isPublish: boolean): void {
     const { time } = this.#options;
-    time.run(() => {
-      if (this.#isOver) return;
-      if (isPublish) this.#blockInAlarm();
-      if (this.#isBlocked) this.#unread.push(read);
-      else read();
-    });
+    if (time.isFrozen) time.run(() => this.#take({ channel, read }, isPublish));
+    else this.#take({ channel, read }, isPublish);
   }
 
   openChannel(number: number, peer: ChannelPeer): void {
@@ -65,11 +67,6 @@ export class ServerConnection {
     this.#channels.set(number, channel);
   }
 
-  /** Undefined once it is closed: what comes for it then is not heard. */
-  channel(number: number): ServerChannel | undefined {
-    return this.#channels.get(number);
-  }
-
   /** The alarm is over. */
   unblock(): void {
     if (!this.#isBlocked) return;
@@ -77,7 +74,7 @@ export class ServerConnection {
     this.#options.peer.unblocked();
     const unread = this.#unread;
     this.#unread = [];
-    for (const read of unread) this.receive(read, false);
+    for (const { channel, read } of unread) this.receive(channel, read, false);
   }
 
   /** Tells the client why, and ends it. */
@@ -102,6 +99,13 @@ export class ServerConnection {
     this.#unread = [];
     for (const channel of [...this.#channels.values()]) channel.end();
     this.#options.onEnded();
+  }
+
+  #take(frame: Frame, isPublish: boolean): void {
+    if (this.#isOver) return;
+    if (isPublish) this.#blockInAlarm();
+    if (this.#isBlocked) this.#unread.push(frame);
+    else frame.read(this.#channels.get(frame.channel));
   }
 
   #blockInAlarm(): void {
