@@ -16,7 +16,7 @@ const bin = join(root, 'node_modules', '.bin');
 const marker = join(root, 'node_modules', '.surehop-setup');
 const shell = process.platform === 'win32'; // npx and the links in .bin are .cmd files there
 
-const workspaces = ['.', 'test', ...childrenOf('packages'), ...childrenOf('examples')].filter((folder) =>
+const workspaces = ['.', 'test', 'test/bench', ...childrenOf('packages'), ...childrenOf('examples')].filter((folder) =>
   existsSync(join(root, folder, 'package.json')),
 );
 const state = fingerprint();
