@@ -5,10 +5,15 @@ const withoutBroker = [
   'test/architecture.test.ts',
   'test/documentation*.test.ts',
   'test/memory/**/*.test.ts',
+  'test/wire/**/*.test.ts',
   'test/simulation/**/*.test.ts',
   'test/faults/*.test.ts',
   'test/nemesis/**/*.test.ts',
+  'test/bench/*.test.ts',
 ];
+
+/** The same suites as they would run over an amqplib whose inside is not known. */
+const onlyAmqplib = process.env.SUREHOP_WIRE === 'amqplib' ? ['test/wire/only-amqplib.ts'] : [];
 
 const report = process.env.SUREHOP_REPORT;
 
@@ -42,6 +47,7 @@ const config: ViteUserConfig = defineConfig({
           exclude: ['**/node_modules/**', ...withoutBroker],
           globalSetup: ['test/broker.ts'],
           runner: 'test/skip-without-broker.ts',
+          setupFiles: onlyAmqplib,
         },
       },
     ],

@@ -103,7 +103,9 @@ const sources = [
 
 function sourcesOf(member: string): string[] {
   const folder = `packages/${member}/src/`;
-  return readdirSync(new URL(`../${folder}`, import.meta.url)).map((file) => read(`${folder}${file}`));
+  return readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => read(`${folder}${file}`));
 }
 
 function read(path: string): string {

@@ -5,7 +5,7 @@ import { message, openChannel, outcomes, quorum, soon, worldsOf } from './world.
 
 const broker = privateBroker();
 
-describe.each([0, 1])('world %d', (index) => {
+describe.each([0, 1, 2])('world %d', (index) => {
   test('while there is an alarm, a connection that publishes is told and not read from; others go on', async () => {
     const open = worldsOf(broker())[index]?.open;
     if (open === undefined) throw new Error('bug: no such world');

@@ -93,6 +93,39 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
     await eventually(() => expect(next.told.deliveries[0]).toMatchObject({ redelivered: true }));
   });
 
+  test('acknowledges with one command what was delivered up to a tag, over what was settled before', async () => {
+    await using world = await open();
+    await filled(world, quorum, ['1', '2', '3', '4', '5']);
+    const { channel, told } = await consuming(world, 10);
+    await eventually(() => expect(told.deliveries).toHaveLength(5));
+    channel.ack(tag(told, 1), false);
+    channel.ack(tag(told, 3), true);
+    await channel.close(soon());
+    const next = await consuming(world, 10);
+    await eventually(() => expect(texts(next.told)).toEqual(['5']));
+    next.channel.ack(0, true); // all that it holds
+    await next.channel.cancel('tag', soon());
+    await next.channel.close(soon());
+    const { channel: other } = await openChannel(await world.dial());
+    await eventually(async () => expect(await other.checkQueue('q', soon())).toBe(0));
+  });
+
+  test.each([
+    ['a tag that is still to come', 4],
+    ['a tag that is acknowledged already', 2],
+  ])('closes the channel for one command up to %s, and nothing is lost', async (_what, upTo) => {
+    await using world = await open();
+    await filled(world, quorum, ['1', '2', '3']);
+    const { channel, told } = await consuming(world, 10);
+    await eventually(() => expect(told.deliveries).toHaveLength(3));
+    channel.ack(tag(told, 1), false);
+    channel.ack(upTo, true);
+    await eventually(() => expect(told.closed[0]).toMatchObject({ scope: 'channel', replyCode: 406 }));
+    expect(told.closed[0]?.message).toContain(`unknown delivery tag ${upTo}`);
+    const next = await consuming(world, 10);
+    await eventually(() => expect(texts(next.told)).toEqual(expect.arrayContaining(['1', '3'])));
+  });
+
   test.each([
     ['a quorum queue with a delivery limit', { ...quorum, 'x-delivery-limit': 10 }, ['1', '2', '3', '4']],
     // From 4.0 each has a limit.

@@ -28,15 +28,19 @@ export interface World extends AsyncDisposable {
   connections(): number;
 }
 
-/** Both implementations of the driver port: over amqplib to the broker at hand, and the one in memory of the same release. */
+/**
+ * All implementations of the driver port: over amqplib to the broker at hand, on our own wire and on amqplib's, and the
+ * one in memory of the same release.
+ */
 export function worldsOf(broker: Broker): readonly { readonly name: string; readonly open: () => Promise<World> }[] {
   return [
-    { name: `RabbitMQ ${broker.version} over amqplib`, open: () => realWorld(broker) },
+    { name: `RabbitMQ ${broker.version} over amqplib`, open: () => realWorld(broker, 'fast') },
+    { name: `RabbitMQ ${broker.version} over amqplib alone`, open: () => realWorld(broker, 'amqplib') },
     { name: `RabbitMQ ${broker.version} in memory`, open: () => memoryWorld(broker.version) },
   ];
 }
 
-async function realWorld(broker: Broker): Promise<World> {
+async function realWorld(broker: Broker, wire: 'fast' | 'amqplib'): Promise<World> {
   const vhost = await broker.vhost();
   const proxy = await FaultProxy.start(vhost);
   const url = new URL(vhost.url(proxy.port));
@@ -46,7 +50,7 @@ async function realWorld(broker: Broker): Promise<World> {
   return {
     dial: (options, signal) =>
       dialled(
-        amqplibDriver(),
+        amqplibDriver({ wire }),
         links,
         { ...target, login: { username, password: options?.password ?? password } },
         options,

@@ -102,7 +102,8 @@ function pass(from: Socket, to: Socket, change: Answer): void {
 /** What a client says before its first frame. */
 const greeting = Buffer.from('AMQP');
 
-function framesIn(): (bytes: Buffer) => Frame[] {
+/** Cuts what arrives into frames; the greeting of a client counts as one. */
+export function framesIn(): (bytes: Buffer) => Frame[] {
   let rest = Buffer.alloc(0);
   return (bytes) => {
     const frames: Frame[] = [];

@@ -131,13 +131,20 @@ describe('close()', () => {
   test('of the connection closes its consumers first: what they have in hand is finished', async () => {
     await using on = await stage(broker);
     const ended: number[] = [];
+    let goOn = (): void => undefined;
+    const all = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
     await createConsumer(on.rabbit, orders, async ({ body }) => {
+      await all;
       await new Promise((resolve) => setTimeout(resolve, 150));
       ended.push(body);
     });
     await sendJson(on.vhost, 'orders', numbers(10));
     await eventually(() => expect(on.rabbit.health().consumers[0]?.inHand).toBe(10));
-    await on.rabbit.close();
+    const closed = on.rabbit.close();
+    goOn();
+    await closed;
     expect(ended).toHaveLength(10);
     await eventually(async () => expect(await on.vhost.messages('orders')).toBe(0));
   });

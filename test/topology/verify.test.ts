@@ -87,7 +87,9 @@ describe('[managementUrl] a management API that fails', () => {
     await ensure(rabbit);
     expect(states(rabbit)).toEqual(new Set(['exists, not compared']));
     await eventually(() => expect(api.asked('/api/nodes')).toBeGreaterThan(3));
-    const warnings = (): string[] => lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    // Over an amqplib whose inside is not known, that is told as well.
+    const warnings = (): string[] =>
+      lines.flatMap(({ level, message }) => (level !== 'warn' || message.startsWith('amqplib is not') ? [] : message));
     expect(warnings()).toEqual(told);
     api.heal();
     await eventually(() => expect(states(rabbit)).toEqual(new Set(['compared'])));

@@ -12,51 +12,54 @@ export interface Ack {
  * that begins at the oldest delivery, single ones for what lies behind an unsettled one.
  */
 export class AckWindow {
-  /** Every delivery that was neither acknowledged nor given back; true once it is settled. */
-  readonly #deliveries = new Map<number, boolean>();
+  /** Deliveries that were neither settled nor given back, oldest first. */
+  readonly #open = new Set<number>();
+  /** Those to acknowledge at the next flush, in the order in which they were settled. */
   #settled: number[] = [];
 
   /** Deliveries that the broker still waits for. */
   get size(): number {
-    return this.#deliveries.size;
+    return this.#open.size + this.#settled.length;
   }
 
   /** Deliveries that nobody has settled. */
   get unsettled(): number {
-    return this.#deliveries.size - this.#settled.length;
+    return this.#open.size;
   }
 
   delivered(tag: number): void {
-    this.#deliveries.set(tag, false);
+    this.#open.add(tag);
   }
 
   /** Marks a delivery to be acknowledged. False when it is not open: settled before, given back, or of another channel. */
   settle(tag: number): boolean {
-    if (this.#deliveries.get(tag) !== false) return false;
-    this.#deliveries.set(tag, true);
+    if (!this.#open.delete(tag)) return false;
     this.#settled.push(tag);
     return true;
   }
 
   /** Takes a delivery out that the broker is told about in another way. False when it is not open. */
   remove(tag: number): boolean {
-    if (this.#deliveries.get(tag) !== false) return false;
-    return this.#deliveries.delete(tag);
+    return this.#open.delete(tag);
   }
 
   /** What to acknowledge now, in the order in which it must be written. */
   flush(): Ack[] {
-    if (this.#settled.length === 0) return [];
-    const acks: Ack[] = [];
-    let run: Ack | undefined;
-    for (const [tag, isSettled] of this.#deliveries) {
-      if (!isSettled) break;
-      this.#deliveries.delete(tag);
-      run = { tag, multiple: run !== undefined };
-    }
-    if (run !== undefined) acks.push(run);
-    for (const tag of this.#settled) if (this.#deliveries.delete(tag)) acks.push({ tag, multiple: false });
+    const settled = this.#settled;
+    if (settled.length === 0) return [];
     this.#settled = [];
-    return acks;
+    const [oldestOpen = Number.POSITIVE_INFINITY] = this.#open;
+    const singles: Ack[] = [];
+    let last = 0;
+    let run = 0;
+    for (const tag of settled) {
+      if (tag > oldestOpen) {
+        singles.push({ tag, multiple: false });
+      } else {
+        last = Math.max(last, tag);
+        run += 1;
+      }
+    }
+    return run === 0 ? singles : [{ tag: last, multiple: run > 1 }, ...singles];
   }
 }

@@ -49,6 +49,7 @@ export class Caution {
   /** A delivery came through the current subscription. True when that is to ask for no more. */
   arrived(delivery: Delivery): boolean {
     if (this.#options.prefetch === 1) return false;
+    if (this.#mode === 'full' && delivery.deliveryCount === 0) return false; // as nearly all are
     const { mode, isLast } = onArrival(this.#mode, this.isMarked(delivery));
     this.#setMode(mode, delivery);
     return isLast;

@@ -4,6 +4,7 @@ export class Condition {
 
   /** To be called after every change that somebody may wait for. */
   changed(): void {
+    if (this.#checks.size === 0) return; // mostly nobody waits
     for (const check of [...this.#checks]) check();
   }
 

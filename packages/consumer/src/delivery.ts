@@ -1,3 +1,4 @@
+import type { SurehopError } from '@surehop/core';
 import type { FailureRecord, IncomingMessage } from '@surehop/core/internal';
 import type { Settlement } from './settler.ts';
 
@@ -12,11 +13,48 @@ export interface Delivery {
   settle(settlement: Settlement): void;
 }
 
-/** The place that a running handler takes. */
-export interface Slot {
+/** The channel that deliveries came through, as they see it. */
+export interface Origin {
+  readonly gone: AbortSignal;
+  settle(delivery: Delivery, settlement: Settlement): void;
+}
+
+export class ChannelDelivery implements Delivery {
+  readonly message: IncomingMessage;
+  readonly deliveryCount: number;
+  readonly #origin: Origin;
+
+  constructor(message: IncomingMessage, deliveryCount: number, origin: Origin) {
+    this.message = message;
+    this.deliveryCount = deliveryCount;
+    this.#origin = origin;
+  }
+
+  get gone(): AbortSignal {
+    return this.#origin.gone;
+  }
+
+  settle(settlement: Settlement): void {
+    this.#origin.settle(this, settlement);
+  }
+}
+
+/** A delivery that a handler is at work on. */
+export interface Running {
+  readonly delivery: Delivery;
+  /** Among those of its subscription. */
+  place: number;
+  /** Whether anything is still expected of it. */
+  readonly isAwaited: boolean;
+  /** Aborts the handler's signal and waits for it no longer. */
+  abandon(reason: SurehopError): void;
+}
+
+/** Whose slots running handlers take. */
+export interface Slots {
   onStuck(): void;
-  /** Free again. Never called in the call that took it. */
-  onReturned(wasStuck: boolean): void;
+  /** Its slot is free again. Never called in the call that took it. */
+  onReturned(running: Running, wasStuck: boolean): void;
 }
 
 /** What every log line about a message says of it. */

@@ -1,7 +1,8 @@
 import { SurehopError } from '@surehop/core';
 import { describe, expect, test } from 'vitest';
 import { HandClock } from './hand-clock.test-d.ts';
-import { HandlerRun, type Outcome, type Returned } from './handler-run.ts';
+import { HandlerRun, type Job, type Outcome, type Returned } from './handler-run.ts';
+import { TimeLimit } from './time-limit.ts';
 
 const closing = new SurehopError('SUREHOP_CLOSE_TIMEOUT', 'closing', { retryable: true });
 
@@ -10,18 +11,18 @@ function begin(call: (run: HandlerRun) => unknown) {
   const outcomes: (Outcome | undefined)[] = [];
   const returned: Returned[] = [];
   let stuck = 0;
-  const run: HandlerRun = new HandlerRun({
-    clock,
-    timeoutMs: 1_000,
-    graceMs: 200,
+  const limit = new TimeLimit(clock, 1_000);
+  const job: Job = {
+    call,
     onOutcome: (outcome) => void outcomes.push(outcome),
     onStuck: () => {
       stuck += 1;
     },
     onReturned: (how) => void returned.push(how),
-  });
-  run.start(() => call(run));
-  return { clock, run, outcomes, returned, stuck: () => stuck };
+  };
+  const run = new HandlerRun(job, limit, 200);
+  run.start();
+  return { clock, limit, run, outcomes, returned, stuck: () => stuck };
 }
 
 /** An object whose `then` is what the getter gives. */
@@ -36,11 +37,13 @@ describe('a handler that ends in time', () => {
     ['nothing', () => undefined],
     ['a promise', async () => 'x'],
     ['a foreign thenable', () => thenable(() => (resolve: () => void) => resolve())],
-  ])('with %s is done, and no timer is left', async (_what, call) => {
+  ])('with %s is done, and its limit means nothing any more', async (_what, call) => {
     const { clock, outcomes, returned } = begin(call);
     await turn();
     expect(outcomes).toEqual([{ status: 'done' }]);
     expect(returned).toEqual([{ late: undefined, wasStuck: false }]);
+    clock.pass(2_000);
+    expect(outcomes).toHaveLength(1);
     expect(clock.timers).toBe(0);
   });
 
@@ -115,6 +118,8 @@ describe('a handler at its limit', () => {
     await turn();
     expect(outcomes).toHaveLength(1);
     expect(returned).toEqual([{ late: { status: 'done' }, wasStuck: true }]);
+    clock.pass(2_000);
+    expect(outcomes).toHaveLength(1);
     expect(clock.timers).toBe(0);
   });
 });
@@ -130,6 +135,8 @@ describe('a handler that is abandoned', () => {
     await turn();
     expect(outcomes).toEqual([undefined]);
     expect(returned).toEqual([{ late: { status: 'failed', error: closing }, wasStuck: false }]);
+    clock.pass(2_000);
+    expect(outcomes).toHaveLength(1);
     expect(clock.timers).toBe(0);
   });
 
@@ -140,11 +147,13 @@ describe('a handler that is abandoned', () => {
   });
 
   test('and never returns is seen to hang after all', () => {
-    const { run, clock, stuck, outcomes } = begin(() => new Promise(() => undefined));
+    const { run, limit, clock, stuck, outcomes } = begin(() => new Promise(() => undefined));
     run.abandon(closing);
     clock.pass(1_200);
     expect([stuck(), outcomes]).toEqual([1, [undefined]]);
-    run.unwatch();
+    limit.unwatch();
+    clock.pass(2_000);
+    expect(outcomes).toHaveLength(1);
     expect(clock.timers).toBe(0);
   });
 });

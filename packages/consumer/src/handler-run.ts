@@ -1,5 +1,6 @@
 import { SurehopError } from '@surehop/core';
-import type { Cancel, Clock } from '@surehop/core/internal';
+import type { Cancel } from '@surehop/core/internal';
+import type { Limited, TimeLimit } from './time-limit.ts';
 
 /** How a handler ended. */
 export type Outcome = { readonly status: 'done' } | { readonly status: 'failed'; readonly error: unknown };
@@ -10,17 +11,20 @@ export interface Returned {
   readonly wasStuck: boolean;
 }
 
-export interface HandlerRunOptions {
-  readonly clock: Clock;
-  readonly timeoutMs: number;
-  readonly graceMs: number;
+/** What a run calls, and tells. */
+export interface Job {
+  /** May do, return and throw anything. */
+  call(run: HandlerRun): unknown;
   /** Told once, when it is waited for no longer: what came of it, or undefined when it was abandoned. */
-  readonly onOutcome: (outcome: Outcome | undefined) => void;
+  onOutcome(outcome: Outcome | undefined): void;
   /** It ignored its aborted signal for the whole grace period and still runs. Told once at the most. */
-  readonly onStuck: () => void;
+  onStuck(): void;
   /** It has returned; told once, or never. */
-  readonly onReturned: (how: Returned) => void;
+  onReturned(how: Returned): void;
 }
+
+const done: Outcome = { status: 'done' };
+const inTime: Returned = { late: undefined, wasStuck: false };
 
 /**
  * One call of a handler, with a time limit. It cannot stop code that ignores the signal: it stops waiting for it.
@@ -30,17 +34,24 @@ export interface HandlerRunOptions {
  *      ├──abandoned───────┴──────────▶ abandoned ─┘
  *      └──returns─────────┴───────────────────────────────────────────▶ returned
  */
-export class HandlerRun {
-  readonly #options: HandlerRunOptions;
+export class HandlerRun implements Limited {
+  readonly #job: Job;
+  readonly #limit: TimeLimit;
+  readonly #graceMs: number;
   #state: 'running' | 'overdue' | 'stuck' | 'abandoned' | 'returned' = 'running';
   #overdue: SurehopError | undefined;
   /** Made when the handler asks for its signal: most never do. */
   #controller: AbortController | undefined;
   #reason: SurehopError | undefined;
   #cancelTimer: Cancel | undefined;
+  /** Under the limit; none once that is behind it. */
+  #place: number | undefined;
+  #began = 0;
 
-  constructor(options: HandlerRunOptions) {
-    this.#options = options;
+  constructor(job: Job, limit: TimeLimit, graceMs: number) {
+    this.#job = job;
+    this.#limit = limit;
+    this.#graceMs = graceMs;
   }
 
   get signal(): AbortSignal {
@@ -49,23 +60,26 @@ export class HandlerRun {
     return this.#controller.signal;
   }
 
+  get began(): number {
+    return this.#began;
+  }
+
   /** True until it returned, was given up or abandoned. */
   get isAwaited(): boolean {
     return this.#state === 'running' || this.#state === 'overdue';
   }
 
-  /** @param call may do, return and throw anything */
-  start(call: () => unknown): void {
-    const { clock, timeoutMs } = this.#options;
-    this.#cancelTimer = clock.setTimeout(() => this.#onLimit(), timeoutMs);
+  start(): void {
+    this.#began = this.#limit.now();
+    this.#place = this.#limit.begin(this);
     let returned: unknown;
     try {
-      returned = call();
+      returned = this.#job.call(this);
     } catch (error) {
       returned = Promise.reject(error);
     }
     Promise.resolve(returned).then(
-      () => this.#onReturn({ status: 'done' }),
+      () => this.#onReturn(done),
       (error: unknown) => this.#onReturn({ status: 'failed', error }),
     );
   }
@@ -73,52 +87,52 @@ export class HandlerRun {
   /** Aborts the signal and waits no longer: whatever it returns with is too late. */
   abandon(reason: SurehopError): void {
     if (!this.isAwaited) return;
-    this.#cancelTimer?.();
+    this.#unwatch();
     this.#state = 'abandoned';
     this.#abort(reason);
-    this.#options.onOutcome(undefined);
+    this.#job.onOutcome(undefined);
     // It may still hang, which is to be seen: from now on it has the whole time again.
-    const { clock, timeoutMs, graceMs } = this.#options;
-    this.#cancelTimer = clock.setTimeout(() => {
+    this.#cancelTimer = this.#limit.after(this.#limit.limitMs + this.#graceMs, () => {
       this.#state = 'stuck';
-      this.#options.onStuck();
-    }, timeoutMs + graceMs);
+      this.#job.onStuck();
+    });
   }
 
-  /** Leaves no timer behind. */
-  unwatch(): void {
-    this.#cancelTimer?.();
-  }
-
-  #onLimit(): void {
-    const { clock, timeoutMs, graceMs } = this.#options;
+  onLimit(): void {
+    this.#unwatch();
     this.#state = 'overdue';
-    this.#overdue = timeoutError(timeoutMs);
-    this.#cancelTimer = clock.setTimeout(() => this.#onGraceOver(), graceMs);
+    this.#overdue = timeoutError(this.#limit.limitMs);
+    this.#cancelTimer = this.#limit.after(this.#graceMs, () => this.#onGraceOver());
     this.#abort(this.#overdue);
   }
 
   #onGraceOver(): void {
     this.#state = 'stuck';
-    this.#options.onOutcome({ status: 'failed', error: this.#overdue });
-    this.#options.onStuck();
+    this.#job.onOutcome({ status: 'failed', error: this.#overdue });
+    this.#job.onStuck();
   }
 
   #onReturn(outcome: Outcome): void {
-    this.#cancelTimer?.();
+    this.#unwatch();
     const { isAwaited } = this;
     const wasStuck = this.#state === 'stuck';
     const overdue = this.#overdue;
     this.#state = 'returned';
     if (isAwaited) {
       const told = overdue !== undefined && outcome.status === 'failed' ? this.#overdueFailure(outcome.error) : outcome;
-      this.#options.onOutcome(told);
+      this.#job.onOutcome(told);
     }
-    this.#options.onReturned({ late: isAwaited ? undefined : outcome, wasStuck });
+    this.#job.onReturned(isAwaited ? inTime : { late: outcome, wasStuck });
+  }
+
+  #unwatch(): void {
+    if (this.#place !== undefined) this.#limit.end(this.#place);
+    this.#place = undefined;
+    this.#cancelTimer?.();
   }
 
   #overdueFailure(cause: unknown): Outcome {
-    return { status: 'failed', error: timeoutError(this.#options.timeoutMs, cause) };
+    return { status: 'failed', error: timeoutError(this.#limit.limitMs, cause) };
   }
 
   #abort(reason: SurehopError): void {

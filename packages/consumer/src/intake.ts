@@ -20,7 +20,8 @@ import { Pace } from './pace.ts';
 import { deliveryCountOf } from './quarantine.ts';
 import { untilStanding } from './standing.ts';
 import { subscribingFault } from './subscribing-fault.ts';
-import { type End, Subscription } from './subscription.ts';
+import { Subscription } from './subscription.ts';
+import type { End } from './subscription-options.ts';
 import { Vigil } from './vigil.ts';
 import type { Work } from './work.ts';
 
@@ -225,17 +226,8 @@ export class Intake {
       hasRoom: () => work.awaitedHandlers < concurrency,
       isCalm: () => work.awaitedHandlers === 0,
       isMarked: (delivery) => this.#caution.isMarked(delivery),
-      take: (delivery, { onStuck, onReturned }) =>
-        work.take(delivery, {
-          onStuck: () => {
-            onStuck();
-            this.#startNext();
-          },
-          onReturned: (wasStuck) => {
-            onReturned(wasStuck);
-            this.#startNext();
-          },
-        }),
+      take: (delivery, slots) => work.take(delivery, slots),
+      onRoom: () => this.#startNext(),
       onArrival: (delivery) => {
         this.#vigil.heard();
         return subscription === this.#current && this.#caution.arrived(delivery);

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { HandClock } from './hand-clock.test-d.ts';
 import { Settler } from './settler.ts';
 
-function settling() {
+function settling(prefetch = 10) {
   const clock = new HandClock();
   const sent: string[] = [];
   const channel = {
     ack: (tag: number, multiple: boolean) => void sent.push(multiple ? `ack to ${tag}` : `ack ${tag}`),
     nack: (tag: number, requeue: boolean) => void sent.push(requeue ? `return ${tag}` : `lay aside ${tag}`),
   } as unknown as DriverChannel;
-  const settler = new Settler(channel, clock);
+  const settler = new Settler(channel, clock, prefetch);
   return { clock, sent, settler };
 }
 
@@ -42,6 +42,115 @@ describe('settling', () => {
     expect(settler.settle(2, 'ack')).toBe(false);
     clock.turn();
     expect(sent).toEqual(['ack 1']);
+  });
+});
+
+describe('while messages flow', () => {
+  /** Has settled and sent one, so that messages flow; 2 to 20 are in hand or on their way. */
+  function flowing(prefetch: number) {
+    const stage = settling(prefetch);
+    const deliver = (...tags: number[]) => {
+      for (const tag of tags) stage.settler.delivered(tag);
+    };
+    const settle = (...tags: number[]) => {
+      for (const tag of tags) stage.settler.settle(tag, 'ack');
+    };
+    deliver(1);
+    settle(1);
+    stage.clock.turn();
+    stage.sent.length = 0;
+    return { ...stage, deliver, settle };
+  }
+
+  test('an acknowledgement waits for others for one millisecond, not longer', () => {
+    const { clock, sent, deliver, settle } = flowing(10);
+    deliver(2, 3);
+    settle(2);
+    clock.turn();
+    settle(3);
+    clock.turn();
+    expect(sent).toEqual([]);
+    clock.pass(1);
+    expect(sent).toEqual(['ack to 3']);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('it leaves with the turn as soon as more than half of the prefetch waits', () => {
+    const { clock, sent, deliver, settle } = flowing(10);
+    deliver(2, 3, 4, 5, 6);
+    settle(2, 3, 4, 5, 6);
+    clock.turn();
+    expect(sent).toEqual([]);
+    deliver(7);
+    settle(7);
+    clock.turn();
+    expect(sent).toEqual(['ack to 7']);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('what is still in hand counts towards that half: no slot waits for an acknowledgement', () => {
+    const { clock, sent, deliver, settle } = flowing(10);
+    deliver(2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+    settle(2);
+    clock.turn();
+    expect(sent).toEqual(['ack 2']);
+  });
+
+  test.each([1, 2])('with a prefetch of %i none waits where another delivery could need its room', (prefetch) => {
+    const { clock, sent, deliver, settle } = flowing(prefetch);
+    const tags = [2, 3].slice(0, prefetch);
+    deliver(...tags);
+    settle(2);
+    clock.turn();
+    expect(sent).toEqual(['ack 2']);
+  });
+
+  test('a straggler holds nothing back for longer than that', () => {
+    const { clock, sent, deliver, settle } = flowing(20);
+    deliver(2, 3, 4, 5);
+    settle(3, 4, 5);
+    clock.pass(1);
+    expect(sent).toEqual(['ack 3', 'ack 4', 'ack 5']);
+    settle(2);
+    clock.pass(1);
+    expect(sent.at(-1)).toBe('ack 2');
+  });
+
+  test('an idle consumer acknowledges with the turn', () => {
+    const { clock, sent, deliver, settle } = flowing(10);
+    clock.pass(3);
+    deliver(2);
+    settle(2);
+    clock.turn();
+    expect(sent).toEqual(['ack 2']);
+  });
+
+  test('what waits leaves before a close, and on no channel that is gone', () => {
+    const first = flowing(10);
+    first.deliver(2, 3);
+    first.settle(2, 3);
+    first.clock.turn();
+    first.settler.flush();
+    expect(first.sent).toEqual(['ack to 3']);
+    const lost = flowing(10);
+    lost.deliver(2);
+    lost.settle(2);
+    lost.clock.turn();
+    lost.settler.drop();
+    lost.clock.pass(10);
+    expect([lost.sent, lost.clock.timers]).toEqual([[], 0]);
+  });
+
+  test('1,000 messages in turns of 5 take 100 acknowledgements at the most, at a prefetch of 20', () => {
+    const { clock, sent, deliver, settle } = flowing(20);
+    for (let tag = 2; tag < 1_002; tag += 5) {
+      const turn = [tag, tag + 1, tag + 2, tag + 3, tag + 4];
+      deliver(...turn);
+      settle(...turn);
+      clock.turn();
+    }
+    expect(sent.length).toBeLessThanOrEqual(100);
+    expect(sent.every((ack) => ack.startsWith('ack to'))).toBe(true);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Clock, DriverChannel } from '@surehop/core/internal';
+import type { Cancel, Clock, DriverChannel } from '@surehop/core/internal';
 import { AckWindow } from './ack-window.ts';
 
 /** What a channel can be told about a delivery. A retry is a confirmed copy and then `ack`, never an immediate requeue. */
@@ -7,20 +7,35 @@ export type Settlement = 'ack' | 'return' | 'broker-dead-letter';
 /** A quorum queue loses what reaches it just before its channel closes, beyond one command; after so long it has it. */
 const closeAfterMs = 100;
 
-/** Settles the deliveries of one channel on that channel: acknowledgements of one turn leave together. */
+/** While messages flow, how long an acknowledgement waits for others to leave with it, in milliseconds. */
+const longestHoldMs = 1;
+
+/** Messages flow as long as acknowledgements follow each other within so many milliseconds. */
+const flowMs = 3;
+
+/**
+ * Settles the deliveries of one channel on that channel. Acknowledgements of one turn leave together; while messages flow,
+ * those of several turns, as long as the broker may hand out half of the prefetch meanwhile, and for 1 ms at the longest.
+ */
 export class Settler {
   readonly #window = new AckWindow();
   readonly #channel: DriverChannel;
   readonly #clock: Clock;
-  #flushDue = false;
+  readonly #mostHeld: number;
+  #turnEnds = false;
+  #cancelHold: Cancel | undefined;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #sentAt = Number.NEGATIVE_INFINITY;
   #unsafeAt = Number.NEGATIVE_INFINITY;
 
-  constructor(channel: DriverChannel, clock: Clock) {
+  /** @param prefetch how many deliveries the broker lets wait on this channel */
+  constructor(channel: DriverChannel, clock: Clock, prefetch: number) {
     this.#channel = channel;
     this.#clock = clock;
+    this.#mostHeld = prefetch / 2;
   }
 
+  /** Deliveries that nobody has settled. */
   get unsettled(): number {
     return this.#window.unsettled;
   }
@@ -42,12 +57,23 @@ export class Settler {
     return true;
   }
 
+  /** Leaves nothing unsaid. */
   flush(): void {
-    this.#flushDue = false;
-    for (const { tag, multiple } of this.#window.flush()) {
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
+    const acks = this.#window.flush();
+    if (acks.length === 0) return;
+    this.#flushedAt = this.#clock.now();
+    for (const { tag, multiple } of acks) {
       this.#channel.ack(tag, multiple);
       this.#sent(!multiple);
     }
+  }
+
+  /** Nothing more can be sent: leaves no timer behind. */
+  drop(): void {
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
   }
 
   /** How long to wait, in milliseconds, before closing the channel loses nothing of what was sent. */
@@ -56,9 +82,22 @@ export class Settler {
   }
 
   #flushSoon(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    this.#clock.defer(() => this.flush());
+    if (this.#turnEnds || (this.#cancelHold !== undefined && this.#leavesRoom)) return;
+    this.#turnEnds = true;
+    this.#clock.defer(() => {
+      this.#turnEnds = false;
+      if (this.#cancelHold !== undefined || !this.#leavesRoom || !this.#flows) this.flush();
+      else this.#cancelHold = this.#clock.setTimeout(() => this.flush(), longestHoldMs);
+    });
+  }
+
+  /** Whether the broker has so much of the prefetch left that nobody waits for an acknowledgement. */
+  get #leavesRoom(): boolean {
+    return this.#window.size <= this.#mostHeld;
+  }
+
+  get #flows(): boolean {
+    return this.#clock.now() - this.#flushedAt < flowMs;
   }
 
   /** One `multiple` ack arrives; it is several commands in a row of which the last ones are lost. */

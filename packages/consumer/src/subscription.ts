@@ -1,52 +1,19 @@
 import { SurehopError } from '@surehop/core';
 import {
   type ChannelListeners,
-  type Clock,
   type DriverChannel,
   DriverError,
   type IncomingMessage,
   type LinkSession,
   sleep,
 } from '@surehop/core/internal';
+import { Backlog } from './backlog.ts';
 import { Condition } from './condition.ts';
-import type { Delivery, Slot } from './delivery.ts';
-import type { HandlerRun } from './handler-run.ts';
+import { ChannelDelivery, type Delivery, type Origin, type Running, type Slots } from './delivery.ts';
 import { isFreeToGiveBack, nextToFinish } from './quarantine.ts';
+import { Roster } from './roster.ts';
 import { type Settlement, Settler } from './settler.ts';
-
-/** Why a subscription hands out nothing more. */
-export type End =
-  /** We asked for it: its running handlers go on and settle on its channel. */
-  | { readonly kind: 'retired' }
-  /** The broker took everything back. */
-  | { readonly kind: 'cancelled' | 'lost'; readonly cause: Error };
-
-export interface SubscriptionOptions {
-  readonly queue: string;
-  readonly tag: string;
-  readonly prefetch: number;
-  /** Handlers at once. */
-  readonly slots: number;
-  readonly clock: Clock;
-  readonly rpcTimeoutMs: number;
-  readonly deliveryCountOf: (message: IncomingMessage) => number;
-  /** A delivery came; true when no more are wanted. */
-  readonly onArrival: (delivery: Delivery) => boolean;
-  /** Whether it may be killing its consumers. */
-  readonly isMarked: (delivery: Delivery) => boolean;
-  /** Whether one more handler may run, beside those of older subscriptions. */
-  readonly hasRoom: () => boolean;
-  /** Whether no handler is at work, of whatever subscription. */
-  readonly isCalm: () => boolean;
-  /** Starts a handler, unless the message needs none. */
-  readonly take: (delivery: Delivery, slot: Slot) => HandlerRun | undefined;
-  /** It is off the broker's hands. Not told of what was given back. */
-  readonly onSettled: (delivery: Delivery) => void;
-  /** Its channel was given up, for the broker owed an answer. */
-  readonly onUnanswered: (cause: Error) => void;
-  /** Every slot is taken by a handler that will perhaps never return. */
-  readonly onAllStuck: () => void;
-}
+import type { End, SubscriptionOptions } from './subscription-options.ts';
 
 /**
  * One channel with one consumer on it, on one generation of the link. Deliveries are settled here or not at all.
@@ -54,20 +21,22 @@ export interface SubscriptionOptions {
  *   open() ─▶ handing out ──retire(), finish()──▶ retired ──last delivery settled──▶ close()
  *                 └──cancelled, lost, close()──▶ over ◀────────────────────────────────┘
  */
-export class Subscription {
+export class Subscription implements Origin, Slots {
   readonly #options: SubscriptionOptions;
   readonly #condition = new Condition();
   readonly #gone = new AbortController();
   /** Delivered and not started, oldest first. */
-  readonly #unstarted = new Set<Delivery>();
+  readonly #unstarted = new Backlog<Delivery>();
   /** Those that take a slot. */
-  readonly #running = new Map<HandlerRun, Delivery>();
+  readonly #running = new Roster<Running>();
   #stuck = 0;
   #channel: DriverChannel | undefined;
   #settler: Settler | undefined;
   #retiring: Promise<void> | undefined;
   /** True once the broker has said that it hands out nothing more. */
   #isQuiet = false;
+  /** The broker has everything back that was not settled. */
+  #isOver = false;
   /** Retired, and what was handed out before is still started. */
   #isFinishing = false;
   /** How often something was settled, and how much of that the broker is known to have read. */
@@ -109,7 +78,7 @@ export class Subscription {
     const channel = await session.openChannel(this.#listeners(), this.#deadline());
     if (this.isRetired || this.#isOver) return channel.close(this.#deadline());
     this.#channel = channel;
-    this.#settler = new Settler(channel, clock);
+    this.#settler = new Settler(channel, clock, prefetch);
     // The driver tells each channel too; a link that was given up may not live to do so.
     const onLost = (): void => this.#end({ kind: 'lost', cause: session.lost.reason as Error });
     session.lost.addEventListener('abort', onLost, { once: true });
@@ -161,29 +130,46 @@ export class Subscription {
 
   /** Starts what may be started; also called when another subscription has made room. */
   startNext(): void {
-    if ((this.isRetired && !this.#isFinishing) || this.#isOver) return;
+    if (this.#unstarted.size === 0 || (this.isRetired && !this.#isFinishing) || this.#isOver) return;
     for (let delivery = this.#next; delivery !== undefined; delivery = this.#next) {
-      if (this.#running.size >= this.#options.slots || !this.#options.hasRoom()) return;
+      if (!this.#hasSlot) return;
       this.#unstarted.delete(delivery);
-      const run = this.#options.take(delivery, {
-        onStuck: () => this.#onStuck(),
-        onReturned: (wasStuck) => {
-          if (run !== undefined) this.#running.delete(run);
-          if (wasStuck) this.#stuck -= 1;
-          this.#condition.changed();
-          this.startNext();
-        },
-      });
-      if (run !== undefined) this.#running.set(run, delivery);
+      this.#start(delivery);
+      if (this.#unstarted.size === 0) return;
     }
+  }
+
+  /** Of a running handler. */
+  onStuck(): void {
+    this.#stuck += 1;
+    this.#condition.changed();
+    const isHandingOut = !this.isRetired || this.#isFinishing;
+    if (this.#stuck >= this.#options.slots && isHandingOut && !this.#isOver) this.#options.onAllStuck();
+    this.#options.onRoom();
+  }
+
+  /** Of a handler that was running. */
+  onReturned(running: Running, wasStuck: boolean): void {
+    this.#running.remove(running.place);
+    if (wasStuck) this.#stuck -= 1;
+    this.#condition.changed();
+    this.#options.onRoom();
+  }
+
+  /** Does nothing when it was settled before, or its channel is gone. */
+  settle(delivery: Delivery, settlement: Settlement): void {
+    if (this.#isOver || this.#settler?.settle(delivery.message.deliveryTag, settlement) !== true) return;
+    this.#settlements += 1;
+    if (settlement !== 'return') this.#options.onSettled(delivery);
+    if (this.#isFinishing && this.#unstarted.size > 0) void this.#untilReceived();
+    this.#condition.changed();
   }
 
   /** Resolves when no handler is waited for, nor is one to be started; rejects with the signal's reason when that aborts first. */
   whenIdle(signal: AbortSignal): Promise<void> {
     const isIdle = (): boolean =>
       this.#isOver ||
-      (![...this.#running.keys()].some(({ isAwaited }) => isAwaited) &&
-        !(this.#isFinishing && this.#unstarted.size > 0));
+      (![...this.#running].some(({ isAwaited }) => isAwaited) && !(this.#isFinishing && this.#unstarted.size > 0));
     return this.#condition.until(isIdle, signal);
   }
 
@@ -194,10 +180,10 @@ export class Subscription {
 
   /** Aborts the signals of handlers that still run, and gives their messages back. */
   returnRunning(reason: SurehopError): void {
-    for (const [run, delivery] of this.#running) {
-      if (!run.isAwaited) continue;
-      run.abandon(reason);
-      delivery.settle('return');
+    for (const running of this.#running) {
+      if (!running.isAwaited) continue;
+      running.abandon(reason);
+      running.delivery.settle('return');
     }
     this.#condition.changed();
   }
@@ -208,8 +194,8 @@ export class Subscription {
     return this.#closing;
   }
 
-  get #isOver(): boolean {
-    return this.#gone.signal.aborted;
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   #listeners(): ChannelListeners {
@@ -231,22 +217,30 @@ export class Subscription {
 
   #onDelivery(message: IncomingMessage): void {
     if (this.#isOver || this.#isQuiet) return;
-    const delivery: Delivery = {
-      message,
-      deliveryCount: this.#options.deliveryCountOf(message),
-      gone: this.#gone.signal,
-      settle: (settlement) => this.#settle(delivery, settlement),
-    };
+    const delivery = new ChannelDelivery(message, this.#options.deliveryCountOf(message), this);
     this.#settler?.delivered(message.deliveryTag);
-    this.#unstarted.add(delivery);
     // A retired one gets more until the broker has taken note.
     if (!this.isRetired && this.#options.onArrival(delivery)) void this.finish();
-    this.startNext();
+    if (this.#unstarted.size === 0 && !this.isRetired && this.#hasSlot) {
+      this.#start(delivery);
+    } else {
+      this.#unstarted.add(delivery);
+      this.startNext();
+    }
+  }
+
+  get #hasSlot(): boolean {
+    return this.#running.size < this.#options.slots && this.#options.hasRoom();
+  }
+
+  #start(delivery: Delivery): void {
+    const running = this.#options.take(delivery, this);
+    if (running !== undefined) running.place = this.#running.add(running);
   }
 
   /** Of what waits to be started. */
   get #next(): Delivery | undefined {
-    if (!this.#isFinishing) return this.#unstarted.values().next().value;
+    if (!this.#isFinishing) return this.#unstarted.oldest;
     const { isMarked, isCalm } = this.#options;
     const isCalmNow = this.#isQuiet && this.#received === this.#settlements && isCalm();
     return nextToFinish(this.#unstarted, isMarked, isCalmNow);
@@ -269,21 +263,6 @@ export class Subscription {
     this.startNext();
   }
 
-  #onStuck(): void {
-    this.#stuck += 1;
-    this.#condition.changed();
-    const isHandingOut = !this.isRetired || this.#isFinishing;
-    if (this.#stuck >= this.#options.slots && isHandingOut && !this.#isOver) this.#options.onAllStuck();
-  }
-
-  #settle(delivery: Delivery, settlement: Settlement): void {
-    if (this.#isOver || this.#settler?.settle(delivery.message.deliveryTag, settlement) !== true) return;
-    this.#settlements += 1;
-    if (settlement !== 'return') this.#options.onSettled(delivery);
-    if (this.#isFinishing && this.#unstarted.size > 0) void this.#untilReceived();
-    this.#condition.changed();
-  }
-
   async #cancel(): Promise<void> {
     this.#tellEnd({ kind: 'retired' });
     const { tag } = this.#options;
@@ -297,7 +276,7 @@ export class Subscription {
   }
 
   #giveBack(deliveries: Iterable<Delivery>): void {
-    for (const delivery of deliveries) {
+    for (const delivery of [...deliveries]) {
       this.#unstarted.delete(delivery);
       delivery.settle('return');
     }
@@ -312,9 +291,9 @@ export class Subscription {
     await this.#channel?.close(signal);
   }
 
-  /** The broker has everything back that was not settled. */
   #end(end: End): void {
     if (this.#isOver) return;
+    this.#isOver = true;
     const cause = end.kind === 'retired' ? undefined : end.cause;
     const reason = new SurehopError(
       'SUREHOP_CONNECTION_CLOSED',
@@ -322,8 +301,9 @@ export class Subscription {
       { retryable: true, cause },
     );
     this.#unstarted.clear();
+    this.#settler?.drop();
     this.#gone.abort(reason);
-    for (const run of this.#running.keys()) run.abandon(reason);
+    for (const running of this.#running) running.abandon(reason);
     this.#tellEnd(end);
     this.#condition.changed();
   }

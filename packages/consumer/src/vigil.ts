@@ -31,12 +31,13 @@ export class Vigil {
     this.unwatch();
     this.#left = 0;
     if (session.otherHosts === 0) return;
-    this.heard();
     this.#wait(subscription, quietMs);
+    this.heard();
   }
 
   /** A message came. */
   heard(): void {
+    if (this.#cancel === undefined) return;
     this.#heardAt = this.#options.clock.now();
   }
 

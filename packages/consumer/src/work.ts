@@ -1,18 +1,18 @@
-import type { Handler, Logger, ReceivedMessage } from '@surehop/core';
+import type { Handler, Logger, SurehopError } from '@surehop/core';
 import {
   type BodyRule,
   type Clock,
   type DecodedBody,
   decodeBody,
   type FailureRecord,
-  guardedLogger,
-  type IncomingMessage,
   readFailure,
 } from '@surehop/core/internal';
 import { stillToWait, UnreadableBody } from './decide.ts';
-import { type Delivery, type MessageFields, messageFields, type Slot } from './delivery.ts';
+import { type Delivery, messageFields, type Running, type Slots } from './delivery.ts';
 import type { Failures } from './failures.ts';
-import { HandlerRun, type Outcome } from './handler-run.ts';
+import { HandlerRun, type Job, type Outcome, type Returned } from './handler-run.ts';
+import { Received } from './received.ts';
+import { TimeLimit } from './time-limit.ts';
 
 export interface WorkOptions {
   readonly queue: string;
@@ -26,118 +26,135 @@ export interface WorkOptions {
   readonly failures: Failures;
 }
 
+/** Handlers that have not returned, those of lost channels included. */
+interface Tally {
+  /** Something is still expected of them. */
+  awaited: number;
+  stuck: number;
+}
+
 /** What a consumer does with each delivery, whatever subscription it comes through. */
 export class Work {
   readonly #options: WorkOptions;
-  /** Handlers that have not returned, those of lost channels included. */
-  readonly #runs = new Set<HandlerRun>();
-  #awaited = 0;
-  #stuck = 0;
+  readonly #limit: TimeLimit;
+  readonly #tally: Tally = { awaited: 0, stuck: 0 };
 
   constructor(options: WorkOptions) {
     this.#options = options;
+    this.#limit = new TimeLimit(options.clock, options.handlerTimeoutMs);
   }
 
   /** Handlers that something is still expected of, whatever subscription they came through. */
   get awaitedHandlers(): number {
-    return this.#awaited;
+    return this.#tally.awaited;
   }
 
   get stuckHandlers(): number {
-    return this.#stuck;
+    return this.#tally.stuck;
   }
 
   /** Starts the handler. Undefined when it needs none: the message came too early and is sent on. */
-  take(delivery: Delivery, slot: Slot): HandlerRun | undefined {
-    const { clock, handlerTimeoutMs, handlerGraceMs, failures } = this.#options;
-    const { message } = delivery;
-    const record = readFailure(message.headers);
-    const waitMs = stillToWait(record, clock.epochMs());
+  take(delivery: Delivery, slots: Slots): Running | undefined {
+    const { clock, failures } = this.#options;
+    const record = readFailure(delivery.message.headers);
+    const waitMs = record.notBefore === undefined ? undefined : stillToWait(record, clock.epochMs());
     if (waitMs !== undefined) {
       failures.sendOn(delivery, record, waitMs);
       return undefined;
     }
-    const run: HandlerRun = new HandlerRun({
-      clock,
-      timeoutMs: handlerTimeoutMs,
-      graceMs: handlerGraceMs,
-      onOutcome: (outcome) => {
-        this.#awaited -= 1;
-        if (outcome === undefined) return;
-        if (outcome.status === 'done') delivery.settle('ack');
-        else failures.settle(delivery, record, outcome.error);
-      },
-      onStuck: () => {
-        this.#stuck += 1;
-        this.#options.log.error(
-          this.#fields(message, record),
-          'a handler ran past its time limit and has not returned',
-        );
-        slot.onStuck();
-      },
-      onReturned: ({ late, wasStuck }) => {
-        this.#runs.delete(run);
-        if (wasStuck) this.#stuck -= 1;
-        if (late !== undefined) this.#logLate(message, record, late);
-        slot.onReturned(wasStuck);
-      },
-    });
-    this.#runs.add(run);
-    this.#awaited += 1;
-    run.start(() => this.#call(run, delivery, record));
-    return run;
+    const handling = new Handling(this.#options, this.#limit, this.#tally, delivery, record, slots);
+    handling.start();
+    return handling;
   }
 
   /** Leaves no timer behind, whatever still runs. */
   unwatch(): void {
-    for (const run of this.#runs) run.unwatch();
+    this.#limit.unwatch();
+  }
+}
+
+/** One delivery with its handler. */
+class Handling implements Job, Running {
+  readonly delivery: Delivery;
+  place = -1;
+  readonly #run: HandlerRun;
+  readonly #options: WorkOptions;
+  readonly #tally: Tally;
+  readonly #record: FailureRecord;
+  readonly #slots: Slots;
+
+  constructor(
+    options: WorkOptions,
+    limit: TimeLimit,
+    tally: Tally,
+    delivery: Delivery,
+    record: FailureRecord,
+    slots: Slots,
+  ) {
+    this.delivery = delivery;
+    this.#run = new HandlerRun(this, limit, options.handlerGraceMs);
+    this.#options = options;
+    this.#tally = tally;
+    this.#record = record;
+    this.#slots = slots;
   }
 
-  #call(run: HandlerRun, delivery: Delivery, record: FailureRecord): unknown {
-    const { handler, body } = this.#options;
-    const { content, properties } = delivery.message;
-    const receive = (decoded: DecodedBody<unknown>): unknown => {
-      if (!decoded.ok) throw new UnreadableBody(decoded.reason, decoded.error);
-      return handler(this.#received(run, delivery, record, decoded.body) as ReceivedMessage<never>);
-    };
-    if (body === undefined) return receive({ ok: true, body: content });
-    const decoded = decodeBody(body, properties.contentType, content);
-    return decoded instanceof Promise ? decoded.then(receive) : receive(decoded);
+  get isAwaited(): boolean {
+    return this.#run.isAwaited;
   }
 
-  #received(run: HandlerRun, delivery: Delivery, record: FailureRecord, body: unknown): ReceivedMessage<unknown> {
-    const { queue, log } = this.#options;
-    const { message, deliveryCount } = delivery;
-    const fields = this.#fields(message, record);
-    let child: Logger | undefined;
-    return {
-      body,
-      content: message.content,
-      properties: message.properties,
-      headers: message.headers,
-      attempt: fields.attempt,
-      redelivered: message.redelivered,
-      deliveryCount,
-      exchange: message.exchange,
-      routingKey: message.routingKey,
-      queue,
-      // Most handlers ask for neither, and both cost more than the rest of a message.
-      get signal() {
-        return run.signal;
-      },
-      get log() {
-        child ??= guardedLogger(log, fields);
-        return child;
-      },
-    };
+  start(): void {
+    this.#tally.awaited += 1;
+    this.#run.start();
   }
 
-  #fields(message: IncomingMessage, record: FailureRecord): MessageFields {
-    return messageFields(this.#options.queue, message, record);
+  abandon(reason: SurehopError): void {
+    this.#run.abandon(reason);
   }
 
-  #logLate(message: IncomingMessage, record: FailureRecord, late: Outcome): void {
-    const fields = { ...this.#fields(message, record), outcome: late.status };
+  call(): unknown {
+    const { body } = this.#options;
+    const { message } = this.delivery;
+    if (body === undefined) return this.#handle(message.content);
+    const decoded = decodeBody(body, message.properties.contentType, message.content);
+    return decoded instanceof Promise ? decoded.then((later) => this.#receive(later)) : this.#receive(decoded);
+  }
+
+  onOutcome(outcome: Outcome | undefined): void {
+    this.#tally.awaited -= 1;
+    if (outcome === undefined) return;
+    if (outcome.status === 'done') this.delivery.settle('ack');
+    else this.#options.failures.settle(this.delivery, this.#record, outcome.error);
+  }
+
+  onStuck(): void {
+    this.#tally.stuck += 1;
+    this.#options.log.error(this.#fields, 'a handler ran past its time limit and has not returned');
+    this.#slots.onStuck();
+  }
+
+  onReturned({ late, wasStuck }: Returned): void {
+    if (wasStuck) this.#tally.stuck -= 1;
+    if (late !== undefined) this.#logLate(late);
+    this.#slots.onReturned(this, wasStuck);
+  }
+
+  #receive(decoded: DecodedBody<unknown>): unknown {
+    if (!decoded.ok) throw new UnreadableBody(decoded.reason, decoded.error);
+    return this.#handle(decoded.body);
+  }
+
+  #handle(body: unknown): unknown {
+    const { handler } = this.#options;
+    return handler(new Received(this.#run, this.delivery, this.#record, body, this.#options) as never);
+  }
+
+  get #fields(): Readonly<Record<string, unknown>> {
+    return messageFields(this.#options.queue, this.delivery.message, this.#record);
+  }
+
+  #logLate(late: Outcome): void {
+    const fields = { ...this.#fields, outcome: late.status };
     this.#options.log.warn(fields, 'a handler returned after its message was settled or taken back; that is ignored');
   }
 }

@@ -24,7 +24,7 @@ describe('the confirm ledger', () => {
             const sequence = (one.pick % published) + 1;
             const expected = model.filter((open) => (one.multiple ? open <= sequence : open === sequence));
             model = model.filter((open) => !expected.includes(open));
-            expect(ledger.settle(sequence, one.multiple)).toEqual(expected);
+            expect(settled(ledger, sequence, one.multiple)).toEqual(expected);
           }
           expect(ledger.size).toBe(model.length);
           expect(ledger.oldest()).toBe(model[0]);
@@ -40,9 +40,40 @@ describe('the confirm ledger', () => {
     for (let sequence = 1; sequence <= 100_000; sequence += 2) {
       ledger.add(sequence, sequence);
       ledger.add(sequence + 1, sequence + 1);
-      expect(ledger.settle(sequence + 1, false)).toEqual([sequence + 1]);
-      expect(ledger.settle(sequence, true)).toEqual([sequence]);
+      expect(settled(ledger, sequence + 1, false)).toEqual([sequence + 1]);
+      expect(settled(ledger, sequence, true)).toEqual([sequence]);
     }
     expect(ledger.size).toBe(0);
   });
+
+  test('keeps its order and its size when some stay behind for long', () => {
+    const ledger = new ConfirmLedger<number>();
+    const behind = [3, 4, 1_000, 5_000, 70_000];
+    for (let sequence = 1; sequence <= 100_000; sequence += 1) {
+      ledger.add(sequence, sequence);
+      if (!behind.includes(sequence)) expect(settled(ledger, sequence, false)).toEqual([sequence]);
+    }
+    expect(ledger.size).toBe(5);
+    expect(ledger.oldest()).toBe(3);
+    expect(settled(ledger, 4, false)).toEqual([4]);
+    expect(settled(ledger, 4, false)).toEqual([]);
+    expect(settled(ledger, 5_000, true)).toEqual([3, 1_000, 5_000]);
+    expect(ledger.drain()).toEqual([70_000]);
+    ledger.add(1, 1);
+    expect(settled(ledger, 1, true)).toEqual([1]);
+  });
+
+  test('grows for thousands that wait at once', () => {
+    const ledger = new ConfirmLedger<number>();
+    for (let sequence = 1; sequence <= 10_000; sequence += 1) ledger.add(sequence, sequence);
+    expect(settled(ledger, 9_999, false)).toEqual([9_999]);
+    expect(settled(ledger, 10_000, true)).toHaveLength(9_999);
+    expect(ledger.oldest()).toBeUndefined();
+  });
 });
+
+function settled<T>(ledger: ConfirmLedger<T>, sequence: number, multiple: boolean): T[] {
+  const entries: T[] = [];
+  ledger.settle(sequence, multiple, (entry) => entries.push(entry));
+  return entries;
+}

@@ -8,7 +8,7 @@ import type { LinkSession } from './link-session.ts';
 import { errorFields, type Logger } from './logger.ts';
 import type { OutgoingMessage } from './message.ts';
 import { Refusals } from './refusals.ts';
-import type { Outcome, Sending } from './sending.ts';
+import { type EntryHolder, type Outcome, type Sending, SendingEntry } from './sending.ts';
 import { sessionLoop } from './session-loop.ts';
 import { StallWatch } from './stall-watch.ts';
 
@@ -29,21 +29,12 @@ export interface ConfirmedChannelOptions {
   readonly onNotFound?: () => boolean;
 }
 
-interface Entry {
-  readonly message: OutgoingMessage;
-  readonly messageId: string;
-  readonly onOutcome: (outcome: Outcome) => void;
-  state: 'waiting' | 'written' | 'done';
-  writes: number;
-  writtenAt: number;
-  returned: { readonly replyCode: number; readonly replyText: string } | undefined;
-  onForgotten: (() => void) | undefined;
-}
-
 interface Current {
   readonly channel: DriverChannel;
   readonly session: LinkSession;
 }
+
+const confirmed: Outcome = Object.freeze({ status: 'confirmed' });
 
 /**
  * A channel in confirm mode that outlives its connection: what is unconfirmed when a channel is lost is written again,
@@ -55,11 +46,15 @@ interface Current {
 export class ConfirmedChannel {
   readonly #options: ConfirmedChannelOptions;
   readonly #stop = new AbortController();
-  readonly #ledger = new ConfirmLedger<Entry>();
+  readonly #holder: EntryHolder = { withdraw: (entry, onForgotten) => this.#withdraw(entry, onForgotten) };
+  readonly #onStored = (entry: SendingEntry): void => this.#onAnswered(entry, true);
+  readonly #onRefused = (entry: SendingEntry): void => this.#onAnswered(entry, false);
+  readonly #pumpNow = (): void => this.#pump();
+  readonly #ledger = new ConfirmLedger<SendingEntry>();
   /** By message id, what is written: a `basic.return` names nothing else. */
-  readonly #inFlight = new Map<string, Entry>();
+  readonly #inFlight = new Map<string, SendingEntry>();
   /** Not written on this channel, in order. */
-  #waiting = new Set<Entry>();
+  #waiting = new Set<SendingEntry>();
   #current: Current | undefined;
   /** Entries to go through one by one, after the broker closed the channel for one of them. */
   #suspects = 0;
@@ -105,30 +100,23 @@ export class ConfirmedChannel {
     return Math.max(0, this.#options.clock.now() - Math.max(this.#lastConfirmAt, oldest.writtenAt));
   }
 
-  /** Takes a message; its outcome is told once, never in this call. The message must have a message id. */
-  send(message: OutgoingMessage, onOutcome: (outcome: Outcome) => void): Sending {
-    const messageId = message.properties.messageId ?? '';
-    const entry: Entry = {
-      message,
-      messageId,
-      onOutcome,
-      state: 'waiting',
-      writes: 0,
-      writtenAt: 0,
-      returned: undefined,
-      onForgotten: undefined,
-    };
+  /** Messages that it holds: to be written, or written and not answered. */
+  get size(): number {
+    return this.#waiting.size + this.#ledger.size;
+  }
+
+  /**
+   * Takes a message; its outcome is told once, never in this call. The message must have a message id.
+   *
+   * @param item handed to `onOutcome`, so that many messages can share one function
+   */
+  send(message: OutgoingMessage, onOutcome: (outcome: Outcome) => void): Sending;
+  send<T>(message: OutgoingMessage, onOutcome: (outcome: Outcome, item: T) => void, item: T): Sending;
+  send(message: OutgoingMessage, onOutcome: (outcome: Outcome, item: never) => void, item?: unknown): Sending {
+    const entry = new SendingEntry(message, this.#holder, onOutcome as (outcome: Outcome, item: unknown) => void, item);
     this.#waiting.add(entry);
     this.#pumpSoon();
-    return {
-      get written() {
-        return entry.writes > 0;
-      },
-      get writes() {
-        return entry.writes;
-      },
-      withdraw: (onForgotten) => this.#withdraw(entry, onForgotten),
-    };
+    return entry;
   }
 
   /** Closes the channel with a handshake, after whatever was written. Unsettled messages stay untold. */
@@ -191,7 +179,7 @@ export class ConfirmedChannel {
   #pumpSoon(): void {
     if (this.#pumpDue) return;
     this.#pumpDue = true;
-    queueMicrotask(() => this.#pump());
+    queueMicrotask(this.#pumpNow);
   }
 
   /** Writes what may be written now. */
@@ -204,6 +192,7 @@ export class ConfirmedChannel {
       void current.channel.close(this.#options.clock.deadline(this.#options.rpcTimeoutMs));
       return;
     }
+    const now = this.#options.clock.now();
     for (const entry of this.#waiting) {
       // Lost in this very turn: what comes after is told by `onClosed`.
       if (!current.channel.isOpen) return;
@@ -211,11 +200,11 @@ export class ConfirmedChannel {
       // Two messages of one id on one channel could not be told apart when one comes back: the second waits.
       if (this.#inFlight.has(entry.messageId)) return;
       this.#waiting.delete(entry);
-      this.#write(current.channel, entry);
+      this.#write(current.channel, entry, now);
     }
   }
 
-  #write(channel: DriverChannel, entry: Entry): void {
+  #write(channel: DriverChannel, entry: SendingEntry, now: number): void {
     let sequence: number;
     try {
       sequence = channel.publish(entry.message);
@@ -224,7 +213,7 @@ export class ConfirmedChannel {
         this.#waiting = new Set([entry, ...this.#waiting]);
         return;
       }
-      this.#settle(entry, {
+      entry.settle({
         status: 'rejected',
         error: asError(thrown),
         replyCode: undefined,
@@ -234,7 +223,7 @@ export class ConfirmedChannel {
     }
     entry.state = 'written';
     entry.writes += 1;
-    entry.writtenAt = this.#options.clock.now();
+    entry.writtenAt = now;
     entry.returned = undefined;
     this.#ledger.add(sequence, entry);
     this.#inFlight.set(entry.messageId, entry);
@@ -244,27 +233,22 @@ export class ConfirmedChannel {
   #onConfirm(sequence: number, multiple: boolean, stored: boolean): void {
     this.#lastConfirmAt = this.#options.clock.now();
     this.#refusals.answered(stored);
-    for (const entry of this.#ledger.settle(sequence, multiple)) {
-      this.#inFlight.delete(entry.messageId);
-      entry.onForgotten?.();
-      this.#suspects = Math.max(0, this.#suspects - 1);
-      const mayBeStored = entry.writes > 1;
-      if (!stored) this.#settle(entry, { status: 'refused', mayBeStored });
-      else if (entry.returned !== undefined)
-        this.#settle(entry, { status: 'unroutable', ...entry.returned, mayBeStored });
-      else this.#settle(entry, { status: 'confirmed' });
-      this.#proven = true;
-    }
+    this.#ledger.settle(sequence, multiple, stored ? this.#onStored : this.#onRefused);
     this.#pump();
   }
 
-  #settle(entry: Entry, outcome: Outcome): void {
-    if (entry.state === 'done') return;
-    entry.state = 'done';
-    entry.onOutcome(outcome);
+  #onAnswered(entry: SendingEntry, stored: boolean): void {
+    this.#inFlight.delete(entry.messageId);
+    entry.onForgotten?.();
+    this.#suspects = Math.max(0, this.#suspects - 1);
+    this.#proven = true;
+    const mayBeStored = entry.writes > 1;
+    if (!stored) entry.settle({ status: 'refused', mayBeStored });
+    else if (entry.returned !== undefined) entry.settle({ status: 'unroutable', ...entry.returned, mayBeStored });
+    else entry.settle(confirmed);
   }
 
-  #withdraw(entry: Entry, onForgotten: (() => void) | undefined): void {
+  #withdraw(entry: SendingEntry, onForgotten: (() => void) | undefined): void {
     // What is written stays in the ledger, so that its confirm still finds its place; it is not written again.
     if (entry.state === 'written') entry.onForgotten = onForgotten;
     else onForgotten?.();
@@ -296,7 +280,7 @@ export class ConfirmedChannel {
   }
 
   /** One message is to blame: the only one in flight, or one of those that now go out one at a time. */
-  #blame(inFlight: readonly Entry[], cause: DriverError): boolean {
+  #blame(inFlight: readonly SendingEntry[], cause: DriverError): boolean {
     const [only] = inFlight;
     if (only !== undefined && inFlight.length === 1) {
       this.#suspects = Math.max(0, this.#suspects - 1);
@@ -314,7 +298,7 @@ export class ConfirmedChannel {
   }
 
   /** @param others whether others were in flight that the broker may have taken */
-  #rejectAll(unanswered: readonly Entry[], cause: DriverError, others: boolean): void {
+  #rejectAll(unanswered: readonly SendingEntry[], cause: DriverError, others: boolean): void {
     const waiting = this.#waiting;
     this.#waiting = new Set();
     this.#suspects = 0;
@@ -322,8 +306,8 @@ export class ConfirmedChannel {
     for (const entry of waiting) this.#reject(entry, cause, entry.writes > 0);
   }
 
-  #reject(entry: Entry, error: DriverError, mayBeStored: boolean): void {
-    this.#settle(entry, { status: 'rejected', error, replyCode: error.replyCode, mayBeStored });
+  #reject(entry: SendingEntry, error: DriverError, mayBeStored: boolean): void {
+    entry.settle({ status: 'rejected', error, replyCode: error.replyCode, mayBeStored });
   }
 
   /** No channel could be had. */

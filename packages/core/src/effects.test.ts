@@ -1,3 +1,4 @@
+import { validate, version } from 'uuid';
 import { describe, expect, test } from 'vitest';
 import { limited, settled, sleep, systemEffects } from './effects.ts';
 
@@ -20,4 +21,15 @@ describe('a limited signal', () => {
     await sleep(clock, 50);
     expect(cleared.signal.aborted).toBe(false);
   });
+});
+
+test('ids are UUIDs of version 7 of this moment, all different, and growing', () => {
+  const before = Date.now();
+  const ids = Array.from({ length: 10_000 }, () => systemEffects.newId());
+  const after = Date.now();
+  expect(ids.every((id) => validate(id) && version(id) === 7)).toBe(true);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids.toSorted()).toEqual(ids);
+  const times = ids.map((id) => Number.parseInt(id.replace('-', '').slice(0, 12), 16));
+  expect(times.every((time) => time >= before && time <= after)).toBe(true);
 });

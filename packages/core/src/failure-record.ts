@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import type { HeaderTable } from './message.ts';
+import { type HeaderTable, noHeaders } from './message.ts';
 
 /** The headers that this SDK sets, by what they say. All are optional for a reader. */
 export const headerNames = {
@@ -51,11 +51,23 @@ export interface FailureRecord {
 /** How many failures the history keeps. */
 export const historyLength = 10;
 
+const noFailure: FailureRecord = Object.freeze({
+  failedAttempts: 0,
+  firstFailedAt: undefined,
+  failedAt: undefined,
+  notBefore: undefined,
+  history: Object.freeze([]),
+  queue: undefined,
+  exchange: undefined,
+  routingKey: undefined,
+});
+
 /**
  * Reads our headers, whoever wrote them. Never throws: numbers and strings are taken from bytes and decimal strings too,
  * as other clients write them, and what makes no sense counts as absent.
  */
 export function readFailure(headers: HeaderTable): FailureRecord {
+  if (headers === noHeaders) return noFailure;
   const exchange = name(headers[headerNames.exchange]);
   const routingKey = name(headers[headerNames.routingKey]);
   const origin = exchange !== undefined && routingKey !== undefined ? { exchange, routingKey } : undefined;

@@ -3,7 +3,10 @@ import type { HeaderTable, MessageProperties } from './message.ts';
 import { boolean, integer, nonEmptyString } from './option-checks.ts';
 import { longestDelayMs } from './retry-policy.ts';
 
-/** One message, as a handler gets it. */
+/**
+ * One message, as a handler gets it. Pass it on whole: what is made only when it is read (`properties`, `headers`, `signal`,
+ * `log`) is not in a copy made by spreading.
+ */
 export interface ReceivedMessage<T> {
   /** Decoded, and what the contract's schema made of it; the bytes where there is neither codec nor schema for them. */
   readonly body: T;

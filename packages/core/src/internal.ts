@@ -28,12 +28,12 @@ export {
 } from './failure-headers.ts'; // consumer
 export { isDeadLetter, isRetryLater } from './handler.ts'; // consumer
 export type { Link } from './link.ts'; // publisher, consumer
-export type { LinkSession } from './link-session.ts'; // consumer
+export type { LinkSession } from './link-session.ts'; // publisher, consumer
 export { errorFields, guardedLogger } from './logger.ts'; // publisher, consumer
 export type { IncomingMessage, OutgoingMessage } from './message.ts'; // publisher, consumer, testing
 export { deadLetterName, rungName } from './names.ts'; // consumer
 export { boolean, functionOption, integer, kindOf, knownKeys, nonEmptyString, oneOf } from './option-checks.ts'; // publisher, consumer
-export { checkOutgoing, encodableHeaders } from './properties.ts'; // publisher
+export { checkOutgoing, encodableHeaders, type OutgoingLimits } from './properties.ts'; // publisher
 export { internalsOf, type Member, type RabbitInternals } from './rabbit.ts'; // publisher, consumer
 export { fallbackDelayMs, resolveRetry } from './retry-policy.ts'; // consumer
 export { type BodyRule, type DecodedBody, decodeBody, validate } from './schema.ts'; // publisher, consumer

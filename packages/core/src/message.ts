@@ -1,6 +1,9 @@
 /** Header values that AMQP 0-9-1 can carry: string, number, boolean, null, `Uint8Array`, arrays and tables of these. */
 export type HeaderTable = Readonly<Record<string, unknown>>;
 
+/** Of a message without any. */
+export const noHeaders: HeaderTable = Object.freeze({});
+
 /** The properties of AMQP 0-9-1's basic class, without the headers. All are optional on the wire. */
 export interface MessageProperties {
   readonly contentType?: string;

@@ -92,7 +92,7 @@ export function internalsOf(rabbit: Rabbit): RabbitInternals {
 }
 
 class RabbitConnection implements Rabbit {
-  readonly [internalsKey]: RabbitInternals;
+  readonly [internalsKey]: Omit<RabbitInternals, 'isClosing'> & { isClosing: boolean };
   readonly #login: Login;
   readonly #listeners = new Set<StateListener>();
   readonly #versions = new Set<string>();
@@ -103,14 +103,13 @@ class RabbitConnection implements Rabbit {
     const log = guardedLogger(given.log ?? defaultLogger());
     const onRenewed = (password: string): void => this.#renew(password);
     this.#login = new Login(given.credentials, { effects, log, timeoutMs: resolved.connectTimeoutMs, onRenewed });
-    const driver = given.driver ?? amqplibDriver(effects.clock);
+    const driver = given.driver ?? amqplibDriver({ clock: effects.clock, log });
     const parts = { options: resolved, hosts: resolved.hosts, login: this.#login, driver, effects, log };
     const consumeLink = new Link({ ...parts, role: 'consume' });
     const publishLink = new Link({ ...parts, role: 'publish' });
     const { topology: mode, rpcTimeoutMs, topologyCheckMs } = resolved;
     const management = managementOf(resolved, effects);
     const keeper = { mode, link: consumeLink, effects, log, rpcTimeoutMs, topologyCheckMs, management };
-    const isClosing = (): boolean => this.#closing !== undefined;
     this[internalsKey] = {
       publishLink,
       consumeLink,
@@ -120,9 +119,7 @@ class RabbitConnection implements Rabbit {
       log,
       publishers: new Set(),
       consumers: new Set(),
-      get isClosing() {
-        return isClosing();
-      },
+      isClosing: false,
     };
     this.#state = worseOf(consumeLink.state, publishLink.state);
     for (const link of [consumeLink, publishLink]) {
@@ -169,6 +166,7 @@ class RabbitConnection implements Rabbit {
       return Promise.reject(error);
     }
     this.#closing = this.#close(options);
+    this[internalsKey].isClosing = true;
     return this.#closing;
   }
 

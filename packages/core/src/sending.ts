@@ -1,3 +1,5 @@
+import type { OutgoingMessage } from './message.ts';
+
 /** What the broker told us about one message, or why it can never be told. */
 export type Outcome =
   | { readonly status: 'confirmed' }
@@ -26,4 +28,56 @@ export interface Sending {
    * @param onForgotten called once when it takes none any more, at once where it was not written
    */
   withdraw(onForgotten?: () => void): void;
+}
+
+/** What a {@link SendingEntry} asks of the channel that has it. */
+export interface EntryHolder {
+  withdraw(entry: SendingEntry, onForgotten: (() => void) | undefined): void;
+}
+
+/**
+ * All that is kept of one message while it is on its way. A class: an object literal with getters gets a shape of its own
+ * for each message, which outlives it.
+ */
+export class SendingEntry implements Sending {
+  readonly message: OutgoingMessage;
+  readonly messageId: string;
+  state: 'waiting' | 'written' | 'done' = 'waiting';
+  writes = 0;
+  /** By the clock. */
+  writtenAt = 0;
+  returned: { readonly replyCode: number; readonly replyText: string } | undefined = undefined;
+  onForgotten: (() => void) | undefined = undefined;
+  readonly #holder: EntryHolder;
+  readonly #onOutcome: (outcome: Outcome, item: unknown) => void;
+  readonly #item: unknown;
+
+  /** @param item handed to `onOutcome`, so that many messages can share one */
+  constructor(
+    message: OutgoingMessage,
+    holder: EntryHolder,
+    onOutcome: (outcome: Outcome, item: unknown) => void,
+    item: unknown,
+  ) {
+    this.message = message;
+    this.messageId = message.properties.messageId ?? '';
+    this.#holder = holder;
+    this.#onOutcome = onOutcome;
+    this.#item = item;
+  }
+
+  get written(): boolean {
+    return this.writes > 0;
+  }
+
+  withdraw(onForgotten?: () => void): void {
+    this.#holder.withdraw(this, onForgotten);
+  }
+
+  /** Tells the outcome, unless it was told before or nobody waits for it any more. */
+  settle(outcome: Outcome): void {
+    if (this.state === 'done') return;
+    this.state = 'done';
+    this.#onOutcome(outcome, this.#item);
+  }
 }

@@ -29,7 +29,7 @@ export class Dispatcher {
   readonly #deadlines: Deadlines<Pending>;
   readonly #aborts: Aborts<Pending>;
   readonly #contracts: DeclaredContracts<Pending>;
-  readonly #lanes: Lanes;
+  readonly #lanes: Lanes<Pending>;
   readonly #publishTrouble: LinkTrouble;
   readonly #topologyTrouble: LinkTrouble;
   #fullIsLogged = false;
@@ -50,7 +50,11 @@ export class Dispatcher {
       onDeclared: (pending) => this.#enter(pending),
       onFailed: (pending, error) => this.#fail(pending, topologyError(pending, error)),
     });
-    this.#lanes = new Lanes({ internals, repair: (contract) => this.#contracts.repair(contract) });
+    this.#lanes = new Lanes({
+      internals,
+      repair: (contract) => this.#contracts.repair(contract),
+      onOutcome: (pending, outcome) => this.#onOutcome(pending, outcome),
+    });
     this.#publishTrouble = new LinkTrouble(internals.publishLink);
     this.#topologyTrouble = new LinkTrouble(internals.consumeLink);
   }
@@ -133,7 +137,7 @@ export class Dispatcher {
     const { message, contract } = pending;
     pending.stage = 'sent';
     const exchange = contract?.kind === 'exchange' ? contract : undefined;
-    pending.sending = this.#lanes.send(message, exchange, (outcome) => this.#onOutcome(pending, outcome));
+    pending.sending = this.#lanes.send(message, exchange, pending);
   }
 
   #onOutcome(pending: Pending, outcome: Outcome): void {

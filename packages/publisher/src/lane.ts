@@ -10,30 +10,36 @@ import {
   settled,
 } from '@surehop/core/internal';
 
-export interface LaneOptions {
+export interface LaneOptions<T> {
   readonly internals: Pick<RabbitInternals, 'publishLink' | 'effects' | 'log' | 'options'>;
   /** `''` is the default exchange. */
   readonly exchange: string;
   /** Makes the exchange of a contract again. Never rejects; false when that cannot be done. */
   readonly repair: (contract: ExchangeContract) => Promise<boolean>;
+  /** The outcome of what came with the item; told once for each. */
+  readonly onOutcome: (item: T, outcome: Outcome) => void;
   /** The broker has refused the exchange, and nothing is left on the lane: opening it again would be in vain. */
   readonly onFallen: () => void;
 }
 
 /** The way to one exchange: a confirmed channel of its own, so that what is wrong with one exchange ends only that one. */
-export class Lane {
-  readonly #options: LaneOptions;
+export class Lane<T> {
+  readonly #options: LaneOptions<T>;
+  readonly #onOutcome: (outcome: Outcome, item: T) => void;
   readonly #channel: ConfirmedChannel;
   #contract: ExchangeContract | undefined;
   #repairing: Promise<boolean> | undefined;
   /** The contract's exchange could not be made again. */
   #isLost = false;
-  #size = 0;
   #isFalling = false;
   #usedAt: number;
 
-  constructor(options: LaneOptions) {
+  constructor(options: LaneOptions<T>) {
     this.#options = options;
+    this.#onOutcome = (outcome, item) => {
+      if (outcome.status === 'rejected') this.#onRejected(outcome.replyCode);
+      options.onOutcome(item, outcome);
+    };
     const { publishLink, effects, log, options: connection } = options.internals;
     this.#usedAt = effects.clock.now();
     this.#channel = new ConfirmedChannel({
@@ -50,7 +56,7 @@ export class Lane {
 
   /** Messages that it holds: to be written, or written and not answered. */
   get size(): number {
-    return this.#size;
+    return this.#channel.size;
   }
 
   /** When a message last came, by the clock. */
@@ -67,32 +73,10 @@ export class Lane {
    *
    * @param contract the exchange's, where there is one: with it, an exchange that was deleted can be made again
    */
-  send(
-    message: OutgoingMessage,
-    contract: ExchangeContract | undefined,
-    onOutcome: (outcome: Outcome) => void,
-  ): Sending {
+  send(message: OutgoingMessage, contract: ExchangeContract | undefined, item: T): Sending {
     this.#contract ??= contract;
     this.#usedAt = this.#options.internals.effects.clock.now();
-    this.#size += 1;
-    const sending = this.#channel.send(message, (outcome) => {
-      this.#size -= 1;
-      if (outcome.status === 'rejected') this.#onRejected(outcome.replyCode);
-      onOutcome(outcome);
-    });
-    return {
-      get written() {
-        return sending.written;
-      },
-      get writes() {
-        return sending.writes;
-      },
-      withdraw: (onForgotten) =>
-        sending.withdraw(() => {
-          this.#size -= 1;
-          onForgotten?.();
-        }),
-    };
+    return this.#channel.send(message, this.#onOutcome, item);
   }
 
   /** Closes the channel with a handshake, or lets it go when the signal aborts. Never rejects. */
@@ -124,7 +108,7 @@ export class Lane {
     // After all the others that are rejected in this turn.
     queueMicrotask(() => {
       this.#isFalling = false;
-      if (this.#size === 0) this.#options.onFallen();
+      if (this.size === 0) this.#options.onFallen();
     });
   }
 }

@@ -2,10 +2,12 @@ import type { ExchangeContract } from '@surehop/core';
 import type { Cancel, Outcome, OutgoingMessage, RabbitInternals, Sending } from '@surehop/core/internal';
 import { Lane } from './lane.ts';
 
-export interface LanesOptions {
+export interface LanesOptions<T> {
   readonly internals: Pick<RabbitInternals, 'publishLink' | 'effects' | 'log' | 'options'>;
   /** Makes the exchange of a contract again. Never rejects; false when that cannot be done. */
   readonly repair: (contract: ExchangeContract) => Promise<boolean>;
+  /** The outcome of what came with the item; told once for each. */
+  readonly onOutcome: (item: T, outcome: Outcome) => void;
 }
 
 /** A lane that nobody uses for so long is closed, in milliseconds; the default exchange's stays. */
@@ -16,12 +18,12 @@ const manyLanes = 256;
 const closeMs = 2_000;
 
 /** The lanes of one publisher: one to the default exchange, one to each other exchange by its name. */
-export class Lanes {
-  readonly #options: LanesOptions;
-  readonly #byExchange = new Map<string, Lane>();
+export class Lanes<T> {
+  readonly #options: LanesOptions<T>;
+  readonly #byExchange = new Map<string, Lane<T>>();
   #cancelIdleCheck: Cancel | undefined;
 
-  constructor(options: LanesOptions) {
+  constructor(options: LanesOptions<T>) {
     this.#options = options;
   }
 
@@ -31,13 +33,9 @@ export class Lanes {
   }
 
   /** As `Lane.send`. */
-  send(
-    message: OutgoingMessage,
-    contract: ExchangeContract | undefined,
-    onOutcome: (outcome: Outcome) => void,
-  ): Sending {
+  send(message: OutgoingMessage, contract: ExchangeContract | undefined, item: T): Sending {
     const lane = this.#byExchange.get(message.exchange) ?? this.#open(message.exchange);
-    return lane.send(message, contract, onOutcome);
+    return lane.send(message, contract, item);
   }
 
   /** Never rejects. */
@@ -48,22 +46,23 @@ export class Lanes {
     await Promise.all(lanes.map((lane) => lane.close(signal)));
   }
 
-  #open(exchange: string): Lane {
-    const { internals, repair } = this.#options;
+  #open(exchange: string): Lane<T> {
+    const { internals, repair, onOutcome } = this.#options;
     if (this.#byExchange.size >= manyLanes) this.#closeOldest();
-    const lane: Lane = new Lane({ internals, exchange, repair, onFallen: () => this.#close(exchange, lane) });
+    const onFallen = (): void => this.#close(exchange, lane);
+    const lane: Lane<T> = new Lane<T>({ internals, exchange, repair, onOutcome, onFallen });
     this.#byExchange.set(exchange, lane);
     if (exchange !== '') this.#watchIdle();
     return lane;
   }
 
-  #close(exchange: string, lane: Lane): void {
+  #close(exchange: string, lane: Lane<T>): void {
     if (this.#byExchange.get(exchange) !== lane) return;
     this.#byExchange.delete(exchange);
     void lane.close(this.#options.internals.effects.clock.deadline(closeMs));
   }
 
-  #idle(): [exchange: string, lane: Lane][] {
+  #idle(): [exchange: string, lane: Lane<T>][] {
     return [...this.#byExchange].filter(([exchange, lane]) => exchange !== '' && lane.size === 0);
   }
 

@@ -14,6 +14,8 @@ import {
   internalsOf,
   kindOf,
   knownKeys,
+  type LinkSession,
+  type OutgoingLimits,
   type OutgoingMessage,
   type RabbitInternals,
 } from '@surehop/core/internal';
@@ -120,15 +122,16 @@ class RabbitPublisher implements Publisher {
   readonly #internals: RabbitInternals;
   readonly #options: ResolvedPublisherOptions;
   readonly #dispatcher: Dispatcher;
-  /** Of the last session: while there is none, a `userId` is checked against it. */
-  #username: string | undefined;
+  #session: LinkSession | undefined;
+  /** Of the last session: while there is none, a message is checked against it. */
+  #limits: OutgoingLimits;
   #closing: Promise<void> | undefined;
 
   constructor(internals: RabbitInternals, options: ResolvedPublisherOptions) {
     this.#internals = internals;
     this.#options = options;
     this.#dispatcher = new Dispatcher(internals, options);
-    this.#username = internals.publishLink.session?.username;
+    this.#limits = this.#limitsOf(Number.POSITIVE_INFINITY, undefined);
     internals.publishers.add(this);
   }
 
@@ -195,7 +198,7 @@ class RabbitPublisher implements Publisher {
 
   /** Everything that can be refused without the broker is refused here. */
   #outgoing({ exchange, routingKey }: RawDestination, draft: Draft): OutgoingMessage {
-    const { effects, publishLink } = this.#internals;
+    const { effects } = this.#internals;
     const { content, headers } = draft;
     const properties = {
       ...draft.properties,
@@ -203,18 +206,23 @@ class RabbitPublisher implements Publisher {
       messageId: draft.messageId ?? effects.newId(),
       timestamp: draft.properties.timestamp ?? Math.floor(effects.clock.epochMs() / 1_000),
     };
-    const { session } = publishLink;
-    if (session !== undefined) this.#username = session.username;
-    const frameMax = session?.frameMax || Number.POSITIVE_INFINITY; // 0 is no limit
-    const encodable = checkOutgoing(
-      { exchange, routingKey, content, properties, headers },
-      {
-        maxMessageBytes: this.#options.maxMessageBytes,
-        maxHeaderBytes: Math.min(maxHeaderBytes, frameMax - frameReserveBytes),
-        username: this.#username,
-      },
-    );
-    return { exchange, routingKey, mandatory: true, content, properties, headers: encodable };
+    const message = { exchange, routingKey, mandatory: true, content, properties, headers };
+    const encodable = checkOutgoing(message, this.#limitsNow());
+    return headers === undefined ? message : { ...message, headers: encodable };
+  }
+
+  /** Of the connection at hand, or of the last one. */
+  #limitsNow(): OutgoingLimits {
+    const { session } = this.#internals.publishLink;
+    if (session === undefined || session === this.#session) return this.#limits;
+    this.#session = session;
+    this.#limits = this.#limitsOf(session.frameMax || Number.POSITIVE_INFINITY, session.username); // 0 is no limit
+    return this.#limits;
+  }
+
+  #limitsOf(frameMax: number, username: string | undefined): OutgoingLimits {
+    const { maxMessageBytes } = this.#options;
+    return { maxMessageBytes, maxHeaderBytes: Math.min(maxHeaderBytes, frameMax - frameReserveBytes), username };
   }
 
   #pending(
