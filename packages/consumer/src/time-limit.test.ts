@@ -64,3 +64,17 @@ test('nothing is left behind', () => {
   clock.pass(1_000);
   expect(reached).toEqual([]);
 });
+
+test('one that begins as another reaches its limit is limited as well, in whose place it may stand', () => {
+  const { clock, limit, reached, begin } = limiting(100);
+  const place = limit.begin({
+    began: clock.now(),
+    onLimit: () => {
+      limit.end(place);
+      begin('next');
+    },
+  });
+  clock.pass(1_000);
+  expect(reached).toEqual([['next', 100]]);
+  expect(clock.timers).toBe(0);
+});

@@ -66,13 +66,12 @@ export class TimeLimit {
   }
 
   #onTimer(): void {
-    let leastLeftMs = Number.POSITIVE_INFINITY;
-    for (const limited of this.#running) {
-      const leftMs = limited.began + this.limitMs - this.#clock.now();
-      if (leftMs > 0) leastLeftMs = Math.min(leastLeftMs, leftMs);
-      else limited.onLimit();
-    }
+    const now = this.#clock.now();
+    for (const limited of this.#running) if (limited.began + this.limitMs <= now) limited.onLimit();
     this.#isArmed = false;
+    // Counted afterwards: the end of one may begin another, in a place that was passed already.
+    let leastLeftMs = Number.POSITIVE_INFINITY;
+    for (const { began } of this.#running) leastLeftMs = Math.min(leastLeftMs, began + this.limitMs - now);
     if (leastLeftMs < Number.POSITIVE_INFINITY) this.#arm(Math.max(1, leastLeftMs)); // less may be no time at all
   }
 }
