@@ -21,9 +21,10 @@ async function killAt(stage: Stage, spoil: (relay: FrameRelay, kill: () => void)
   const relay = stage.own(await FrameRelay.start(stage.vhost));
   const fleet = stage.own(new Fleet(stage, { url: stage.vhost.url(relay.port), consumer: { concurrency: 50 } }));
   await fleet.order(orders(100, 'fail once'));
-  let victims = 0;
+  let isKilled = false;
   spoil(relay, () => {
-    victims += 1;
+    if (isKilled) return; // whoever runs now has taken the place of the one that was
+    isKilled = true;
     for (const replica of fleet.running) replica.kill('SIGKILL');
   });
   fleet.start(1);
@@ -33,7 +34,6 @@ async function killAt(stage: Stage, spoil: (relay: FrameRelay, kill: () => void)
   await fleet.drains(30_000);
   // Of all that was in hand: the window, and the message that had been looked at alone before it.
   const figures = within(await fleet.finish(), { duplicates: 51 });
-  assert.ok(victims > 0);
   assert.equal(figures.handled, 100);
   assert.equal(figures.deadLettered, 0);
   return figures;
