@@ -5,6 +5,7 @@ import type { Clock } from './effects.ts';
 import { asError } from './errors.ts';
 import type { Link } from './link.ts';
 import type { LinkSession } from './link-session.ts';
+import { LinkedList } from './linked-list.ts';
 import { errorFields, type Logger } from './logger.ts';
 import type { OutgoingMessage } from './message.ts';
 import { Refusals } from './refusals.ts';
@@ -51,10 +52,8 @@ export class ConfirmedChannel {
   readonly #onRefused = (entry: SendingEntry): void => this.#onAnswered(entry, false);
   readonly #pumpNow = (): void => this.#pump();
   readonly #ledger = new ConfirmLedger<SendingEntry>();
-  /** By message id, what is written: a `basic.return` names nothing else. */
-  readonly #inFlight = new Map<string, SendingEntry>();
   /** Not written on this channel, in order. */
-  #waiting = new Set<SendingEntry>();
+  #waiting = new LinkedList<SendingEntry>();
   #current: Current | undefined;
   /** Entries to go through one by one, after the broker closed the channel for one of them. */
   #suspects = 0;
@@ -114,7 +113,7 @@ export class ConfirmedChannel {
   send<T>(message: OutgoingMessage, onOutcome: (outcome: Outcome, item: T) => void, item: T): Sending;
   send(message: OutgoingMessage, onOutcome: (outcome: Outcome, item: never) => void, item?: unknown): Sending {
     const entry = new SendingEntry(message, this.#holder, onOutcome as (outcome: Outcome, item: unknown) => void, item);
-    this.#waiting.add(entry);
+    entry.waitingAt = this.#waiting.append(entry);
     this.#pumpSoon();
     return entry;
   }
@@ -166,7 +165,7 @@ export class ConfirmedChannel {
         this.#onConfirm(sequence, multiple, stored);
       },
       onReturn: (messageId, replyCode, replyText) => {
-        const entry = this.#inFlight.get(messageId);
+        const entry = this.#ledger.byId(messageId); // a `basic.return` names nothing else
         if (entry !== undefined) entry.returned = { replyCode, replyText };
       },
       onDelivery: () => undefined,
@@ -193,13 +192,13 @@ export class ConfirmedChannel {
       return;
     }
     const now = this.#options.clock.now();
-    for (const entry of this.#waiting) {
+    for (let entry = this.#waiting.first; entry !== undefined; entry = this.#waiting.first) {
       // Lost in this very turn: what comes after is told by `onClosed`.
       if (!current.channel.isOpen) return;
       if (this.#suspects > 0 && this.#ledger.size > 0) return;
       // Two messages of one id on one channel could not be told apart when one comes back: the second waits.
-      if (this.#inFlight.has(entry.messageId)) return;
-      this.#waiting.delete(entry);
+      if (this.#ledger.byId(entry.messageId) !== undefined) return;
+      this.#leaveWaiting(entry);
       this.#write(current.channel, entry, now);
     }
   }
@@ -210,7 +209,7 @@ export class ConfirmedChannel {
       sequence = channel.publish(entry.message);
     } catch (thrown) {
       if (!channel.isOpen) {
-        this.#waiting = new Set([entry, ...this.#waiting]);
+        entry.waitingAt = this.#waiting.prepend(entry);
         return;
       }
       entry.settle({
@@ -226,7 +225,6 @@ export class ConfirmedChannel {
     entry.writtenAt = now;
     entry.returned = undefined;
     this.#ledger.add(sequence, entry);
-    this.#inFlight.set(entry.messageId, entry);
     this.#stallWatch.watch();
   }
 
@@ -238,7 +236,6 @@ export class ConfirmedChannel {
   }
 
   #onAnswered(entry: SendingEntry, stored: boolean): void {
-    this.#inFlight.delete(entry.messageId);
     entry.onForgotten?.();
     this.#suspects = Math.max(0, this.#suspects - 1);
     this.#proven = true;
@@ -253,7 +250,13 @@ export class ConfirmedChannel {
     if (entry.state === 'written') entry.onForgotten = onForgotten;
     else onForgotten?.();
     entry.state = 'done';
-    this.#waiting.delete(entry);
+    this.#leaveWaiting(entry);
+  }
+
+  #leaveWaiting(entry: SendingEntry): void {
+    if (entry.waitingAt === undefined) return;
+    this.#waiting.remove(entry.waitingAt);
+    entry.waitingAt = undefined;
   }
 
   /** The channel is gone: what it had in flight comes first on the next one, in its original order. */
@@ -261,7 +264,6 @@ export class ConfirmedChannel {
     this.#current = undefined;
     this.#stallWatch.unwatch();
     const inFlight = this.#ledger.drain();
-    this.#inFlight.clear();
     for (const entry of inFlight) entry.onForgotten?.();
     if (this.#stop.signal.aborted) return;
     const again = inFlight.filter(({ state }) => state !== 'done');
@@ -275,8 +277,10 @@ export class ConfirmedChannel {
       }
       if (isAboutOneMessage(cause) && this.#blame(inFlight, cause)) return;
     }
-    for (const entry of again) entry.state = 'waiting';
-    this.#waiting = new Set([...again, ...this.#waiting]);
+    for (const entry of again.toReversed()) {
+      entry.state = 'waiting';
+      entry.waitingAt = this.#waiting.prepend(entry);
+    }
   }
 
   /** One message is to blame: the only one in flight, or one of those that now go out one at a time. */
@@ -299,8 +303,8 @@ export class ConfirmedChannel {
 
   /** @param others whether others were in flight that the broker may have taken */
   #rejectAll(unanswered: readonly SendingEntry[], cause: DriverError, others: boolean): void {
-    const waiting = this.#waiting;
-    this.#waiting = new Set();
+    const waiting = [...this.#waiting];
+    for (const entry of waiting) this.#leaveWaiting(entry);
     this.#suspects = 0;
     for (const entry of unanswered) this.#reject(entry, cause, others || entry.writes > 1);
     for (const entry of waiting) this.#reject(entry, cause, entry.writes > 0);

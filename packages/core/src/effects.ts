@@ -49,14 +49,13 @@ const drawn = Array.from({ length: 256 }, (_, index) => chance.subarray(16 * ind
 let nextDrawn = drawn.length;
 const lastId = { msecs: 0, seq: 0 };
 
-/** Ids of one process grow, whatever the machine's clock does: within a millisecond a number is counted up. */
-function newId(): string {
+/** UUIDs of one process grow, whatever the machine's clock does: within a millisecond a number is counted up. */
+function newUuid(now: number): string {
   if (nextDrawn === drawn.length) {
     randomFillSync(chance);
     nextDrawn = 0;
   }
   const random = drawn[nextDrawn++] as Buffer;
-  const now = Date.now();
   if (now > lastId.msecs) {
     lastId.msecs = now;
     lastId.seq = random.readUInt32BE(6) >>> 1;
@@ -65,6 +64,21 @@ function newId(): string {
     if (lastId.seq === 0) lastId.msecs += 1;
   }
   return v7({ random, msecs: lastId.msecs, seq: lastId.seq });
+}
+
+/** The last digits of a UUID that are counted up, so that of what is published at once not each message needs a new one. */
+const countings = Array.from({ length: 4_096 }, (_, count) => count.toString(16).padStart(3, '0'));
+const counted = { beginning: '', at: 0, next: countings.length };
+
+/** All digits of a UUIDv7 after its time may be counted on (RFC 9562, section 6.2, method 2). */
+function newId(): string {
+  const now = Date.now();
+  if (now > counted.at || counted.next === countings.length) {
+    counted.beginning = newUuid(now).slice(0, -3);
+    counted.at = now;
+    counted.next = 0;
+  }
+  return counted.beginning + countings[counted.next++];
 }
 
 export const systemEffects: Effects = {

@@ -29,6 +29,7 @@ export {
 export { isDeadLetter, isRetryLater } from './handler.ts'; // consumer
 export type { Link } from './link.ts'; // publisher, consumer
 export type { LinkSession } from './link-session.ts'; // publisher, consumer
+export { LinkedList, type Place } from './linked-list.ts'; // publisher
 export { errorFields, guardedLogger } from './logger.ts'; // publisher, consumer
 export type { IncomingMessage, OutgoingMessage } from './message.ts'; // publisher, consumer, testing
 export { deadLetterName, rungName } from './names.ts'; // consumer

@@ -78,10 +78,18 @@ const shortStrings = [
 ] as const satisfies readonly (keyof MessageProperties)[];
 
 function checkProperties(properties: MessageProperties, limits: OutgoingLimits): void {
-  for (const name of shortStrings) {
-    if (properties[name] !== undefined) shortString(properties, name, properties[name]);
-  }
-  const { deliveryMode, priority, timestamp, expiration, userId, replyTo } = properties;
+  // One by one: most messages have two of them, and reading a property by a variable name costs as much as checking it.
+  const { contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId } = properties;
+  if (contentType !== undefined) shortString(properties, 'contentType', contentType);
+  if (messageId !== undefined) shortString(properties, 'messageId', messageId);
+  if (contentEncoding !== undefined) shortString(properties, 'contentEncoding', contentEncoding);
+  if (correlationId !== undefined) shortString(properties, 'correlationId', correlationId);
+  if (replyTo !== undefined) shortString(properties, 'replyTo', replyTo);
+  if (expiration !== undefined) shortString(properties, 'expiration', expiration);
+  if (type !== undefined) shortString(properties, 'type', type);
+  if (userId !== undefined) shortString(properties, 'userId', userId);
+  if (appId !== undefined) shortString(properties, 'appId', appId);
+  const { deliveryMode, priority, timestamp } = properties;
   if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2) {
     refuse(properties, `deliveryMode must be 1 or 2, got ${shown(deliveryMode)}`);
   }

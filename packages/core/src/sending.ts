@@ -1,3 +1,4 @@
+import type { Place } from './linked-list.ts';
 import type { OutgoingMessage } from './message.ts';
 
 /** What the broker told us about one message, or why it can never be told. */
@@ -48,6 +49,8 @@ export class SendingEntry implements Sending {
   writtenAt = 0;
   returned: { readonly replyCode: number; readonly replyText: string } | undefined = undefined;
   onForgotten: (() => void) | undefined = undefined;
+  /** Its place among those that are not written on this channel. */
+  waitingAt: Place<SendingEntry> | undefined = undefined;
   readonly #holder: EntryHolder;
   readonly #onOutcome: (outcome: Outcome, item: unknown) => void;
   readonly #item: unknown;

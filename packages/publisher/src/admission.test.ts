@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Admission, type Bounds } from './admission.ts';
+import { Admission, type Bounds, type Weighted } from './admission.ts';
 
-interface Item {
+interface Item extends Weighted {
   readonly name: number;
-  readonly bytes: number;
 }
 
 /** The same rules over plain lists, one line each. */
@@ -72,12 +71,12 @@ describe('admission', () => {
         for (const one of steps) {
           if ('bytes' in one) {
             name += 1;
-            const item = { name, bytes: one.bytes };
-            if (one.kind === 'enter') expect(admission.enter(item)).toBe(model.enter(item));
+            const added = item(name, one.bytes);
+            if (one.kind === 'enter') expect(admission.enter(added)).toBe(model.enter(added));
             else {
-              const mayWait = model.mayWait(item);
-              expect(admission.park(item)).toBe(mayWait);
-              if (mayWait) model.parked.push(item);
+              const mayWait = model.mayWait(added);
+              expect(admission.park(added)).toBe(mayWait);
+              if (mayWait) model.parked.push(added);
             }
           } else if (one.kind === 'unpark') {
             const item = model.parked[one.pick % Math.max(1, model.parked.length)];
@@ -145,7 +144,7 @@ describe('admission', () => {
 });
 
 function item(name: number, bytes: number): Item {
-  return { name, bytes };
+  return { name, bytes, standing: undefined };
 }
 
 function sum(items: readonly Item[]): number {

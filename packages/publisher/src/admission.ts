@@ -1,3 +1,5 @@
+import { LinkedList, type Place } from '@surehop/core/internal';
+
 export interface Bounds {
   readonly maxUnconfirmed: number;
   readonly maxUnconfirmedBytes: number;
@@ -5,9 +7,11 @@ export interface Bounds {
   readonly maxWaitingBytes: number;
 }
 
-/** Something with a weight. It must not change while it is held. */
+/** Something with a weight, which must not change while it is held. */
 export interface Weighted {
   readonly bytes: number;
+  /** The admission's own: where it stands; a place is one in the queue. */
+  standing: 'parked' | 'admitted' | Place<unknown> | undefined;
 }
 
 /**
@@ -22,9 +26,9 @@ export interface Weighted {
  */
 export class Admission<T extends Weighted> {
   readonly #bounds: Bounds;
-  readonly #admitted = new Set<T>();
-  readonly #parked = new Set<T>();
-  readonly #queue = new Set<T>();
+  readonly #queue = new LinkedList<T>();
+  #admitted = 0;
+  #parked = 0;
   #admittedBytes = 0;
   #waitingBytes = 0;
 
@@ -33,18 +37,19 @@ export class Admission<T extends Weighted> {
   }
 
   get unconfirmed(): number {
-    return this.#admitted.size;
+    return this.#admitted;
   }
 
   /** Parked and queued. */
   get waiting(): number {
-    return this.#parked.size + this.#queue.size;
+    return this.#parked + this.#queue.size;
   }
 
   /** Takes a place among those who wait, for something other than room. False when there is none. */
   park(item: T): boolean {
     if (!this.#mayWait(item)) return false;
-    this.#parked.add(item);
+    item.standing = 'parked';
+    this.#parked += 1;
     this.#waitingBytes += item.bytes;
     return true;
   }
@@ -56,42 +61,46 @@ export class Admission<T extends Weighted> {
       this.#admit(item);
       return 'admitted';
     }
-    if (this.#parked.delete(item)) {
-      this.#queue.add(item);
-      return 'queued';
-    }
-    if (!this.#mayWait(item)) return 'full';
-    this.#queue.add(item);
+    if (item.standing !== 'parked' && !this.#mayWait(item)) return 'full';
+    this.leave(item);
+    item.standing = this.#queue.append(item);
     this.#waitingBytes += item.bytes;
     return 'queued';
   }
 
   /** Gives up whatever place it has. */
   leave(item: T): void {
-    if (this.#admitted.delete(item)) this.#admittedBytes -= item.bytes;
-    else if (this.#queue.delete(item) || this.#parked.delete(item)) this.#waitingBytes -= item.bytes;
+    const { standing, bytes } = item;
+    item.standing = undefined;
+    if (standing === 'admitted') {
+      this.#admitted -= 1;
+      this.#admittedBytes -= bytes;
+    } else if (standing !== undefined) {
+      if (standing === 'parked') this.#parked -= 1;
+      else this.#queue.remove(standing as Place<T>);
+      this.#waitingBytes -= bytes;
+    }
   }
 
   /** Lets the first of the queue in, when there is room for it. Ask again until there is none, after every `leave`. */
   admitNext(): T | undefined {
-    for (const item of this.#queue) {
-      if (!this.#hasRoom(item)) return undefined;
-      this.leave(item);
-      this.#admit(item);
-      return item;
-    }
-    return undefined;
+    const item = this.#queue.first;
+    if (item === undefined || !this.#hasRoom(item)) return undefined;
+    this.leave(item);
+    this.#admit(item);
+    return item;
   }
 
   #admit(item: T): void {
-    this.#admitted.add(item);
+    item.standing = 'admitted';
+    this.#admitted += 1;
     this.#admittedBytes += item.bytes;
   }
 
   #hasRoom({ bytes }: T): boolean {
-    if (this.#admitted.size === 0) return true;
+    if (this.#admitted === 0) return true;
     const { maxUnconfirmed, maxUnconfirmedBytes } = this.#bounds;
-    return this.#admitted.size < maxUnconfirmed && this.#admittedBytes + bytes <= maxUnconfirmedBytes;
+    return this.#admitted < maxUnconfirmed && this.#admittedBytes + bytes <= maxUnconfirmedBytes;
   }
 
   #mayWait({ bytes }: T): boolean {

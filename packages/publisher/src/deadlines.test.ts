@@ -1,7 +1,7 @@
 import type { Clock } from '@surehop/core/internal';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, type WithDeadline } from './deadlines.ts';
 
 /** A clock that goes on when it is told to, and counts its timers. */
 class HandClock implements Clock {
@@ -49,8 +49,10 @@ class HandClock implements Clock {
   }
 }
 
-interface Item {
-  readonly deadlineAt: number;
+type Item = WithDeadline;
+
+function item(deadlineAt: number): Item {
+  return { deadlineAt, pendingAt: undefined };
 }
 
 const step = fc.oneof(
@@ -69,9 +71,9 @@ describe('deadlines', () => {
         let open: Item[] = [];
         for (const { kind, ms } of steps) {
           if (kind === 'add') {
-            const item = { deadlineAt: clock.now() + ms };
-            open.push(item);
-            deadlines.add(item);
+            const added = item(clock.now() + ms);
+            open.push(added);
+            deadlines.add(added);
           } else if (kind === 'delete') {
             const item = open[ms % Math.max(1, open.length)];
             if (item !== undefined) expect(deadlines.delete(item)).toBe(true);
@@ -97,7 +99,7 @@ describe('deadlines', () => {
     const deadlines = new Deadlines<Item>(clock, () => {
       due += 1;
     });
-    for (let index = 0; index < 10_000; index += 1) deadlines.add({ deadlineAt: clock.now() + 1_000 + index / 100 });
+    for (let index = 0; index < 10_000; index += 1) deadlines.add(item(clock.now() + 1_000 + index / 100));
     expect(clock.set).toBe(1);
     clock.advance(2_000);
     expect(due).toBe(10_000);
@@ -119,15 +121,15 @@ describe('deadlines', () => {
     };
     const due: Item[] = [];
     const deadlines = new Deadlines<Item>(early, (item) => due.push(item));
-    deadlines.add({ deadlineAt: 50 });
+    deadlines.add(item(50));
     fire();
     expect(due).toHaveLength(1);
   });
 
   test('what is due may free what is not, and add more', () => {
     const clock = new HandClock();
-    const other = { deadlineAt: clock.now() + 10 };
-    const third = { deadlineAt: clock.now() + 40 };
+    const other = item(clock.now() + 10);
+    const third = item(clock.now() + 40);
     const due: Item[] = [];
     const deadlines = new Deadlines<Item>(clock, (item) => {
       due.push(item);
@@ -135,7 +137,7 @@ describe('deadlines', () => {
       deadlines.delete(other);
       deadlines.add(third);
     });
-    const first = { deadlineAt: clock.now() + 10 };
+    const first = item(clock.now() + 10);
     deadlines.add(first);
     deadlines.add(other);
     clock.advance(100);

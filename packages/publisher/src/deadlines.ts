@@ -1,8 +1,10 @@
-import type { Cancel, Clock } from '@surehop/core/internal';
+import { type Cancel, type Clock, LinkedList, type Place } from '@surehop/core/internal';
 
 export interface WithDeadline {
   /** By the clock, in milliseconds. */
   readonly deadlineAt: number;
+  /** Its place among those that are pending: undefined when it is not. */
+  pendingAt: Place<unknown> | undefined;
 }
 
 /** Sweeps are at least so far apart, in milliseconds: a deadline may be noticed late by as much. */
@@ -12,7 +14,7 @@ const sweepEveryMs = 10;
 export class Deadlines<T extends WithDeadline> {
   readonly #clock: Clock;
   readonly #onDue: (item: T) => void;
-  readonly #pending = new Set<T>();
+  readonly #pending = new LinkedList<T>();
   #cancel: Cancel | undefined;
   #firesAt = Number.POSITIVE_INFINITY;
   #sweptAt = Number.NEGATIVE_INFINITY;
@@ -33,19 +35,22 @@ export class Deadlines<T extends WithDeadline> {
   }
 
   has(item: T): boolean {
-    return this.#pending.has(item);
+    return item.pendingAt !== undefined;
   }
 
   add(item: T): void {
-    this.#pending.add(item);
+    item.pendingAt = this.#pending.append(item);
     if (item.deadlineAt < this.#firesAt) this.#arm(item.deadlineAt);
   }
 
   /** False when it is not pending. */
   delete(item: T): boolean {
-    const wasPending = this.#pending.delete(item);
+    const place = item.pendingAt as Place<T> | undefined;
+    if (place === undefined) return false;
+    this.#pending.remove(place);
+    item.pendingAt = undefined;
     if (this.#pending.size === 0) this.#disarm();
-    return wasPending;
+    return true;
   }
 
   #arm(deadlineAt: number): void {
@@ -74,7 +79,7 @@ export class Deadlines<T extends WithDeadline> {
       if (item.deadlineAt <= now) due.push(item);
       else earliest = Math.min(earliest, item.deadlineAt);
     }
-    for (const item of due) if (this.#pending.delete(item)) this.#onDue(item);
+    for (const item of due) if (this.delete(item)) this.#onDue(item);
     if (this.#pending.size > 0) this.#arm(earliest);
   }
 }

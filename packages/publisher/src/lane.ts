@@ -59,7 +59,7 @@ export class Lane<T> {
     return this.#channel.size;
   }
 
-  /** When a message last came, by the clock. */
+  /** When a message last came, by the clock; not kept for the default exchange. */
   get usedAt(): number {
     return this.#usedAt;
   }
@@ -75,7 +75,8 @@ export class Lane<T> {
    */
   send(message: OutgoingMessage, contract: ExchangeContract | undefined, item: T): Sending {
     this.#contract ??= contract;
-    this.#usedAt = this.#options.internals.effects.clock.now();
+    // The default exchange's stays, whenever it was used.
+    if (this.#options.exchange !== '') this.#usedAt = this.#options.internals.effects.clock.now();
     return this.#channel.send(message, this.#onOutcome, item);
   }
 

@@ -1,5 +1,5 @@
 import type { ExchangeContract, QueueContract } from '@surehop/core';
-import type { OutgoingMessage, Sending } from '@surehop/core/internal';
+import type { OutgoingMessage, Place, Sending } from '@surehop/core/internal';
 import type { Receipt } from './receipt.ts';
 
 export type Contract = QueueContract | ExchangeContract;
@@ -24,6 +24,10 @@ export interface Pending {
   stage: Stage;
   /** Once it is sent. */
   sending: Sending | undefined;
+  /** As `Weighted` has it. */
+  standing: 'parked' | 'admitted' | Place<unknown> | undefined;
+  /** As `WithDeadline` has it. */
+  pendingAt: Place<unknown> | undefined;
 }
 
 /** For people: `queue "orders"` or `exchange "events" by "order.created"`. */

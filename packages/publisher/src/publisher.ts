@@ -110,13 +110,7 @@ const maxHeaderBytes = 60_000;
 /** What a header frame must have room for beside the headers, in bytes. */
 const frameReserveBytes = 1_024;
 
-/** A message as a caller gave it. */
-interface Draft {
-  readonly content: Uint8Array;
-  readonly headers: HeaderTable | undefined;
-  readonly messageId: string | undefined;
-  readonly properties: MessageProperties;
-}
+const noOptions: RawPublishOptions = Object.freeze({});
 
 class RabbitPublisher implements Publisher {
   readonly #internals: RabbitInternals;
@@ -138,19 +132,18 @@ class RabbitPublisher implements Publisher {
   publish<In>(
     to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
     body: NoInfer<In>,
-    options: PublishOptions = {},
+    options: PublishOptions = noOptions,
   ): Promise<Receipt> {
     // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
       this.#assertOpen();
       const contract = to as Contract;
-      checkPublishOptions(options);
+      if (options !== noOptions) checkPublishOptions(options);
       const destination = destinationOf(contract, options.routingKey);
       const checked = checkBody(contract, body);
       const content = encodeBody(contract, body);
-      const { headers, messageId } = options;
-      const properties = { ...options.properties, contentType: contract.codec.contentType };
-      const message = this.#outgoing(destination, { content, headers, messageId, properties });
+      const properties = this.#properties(options.messageId, options.properties, contract.codec.contentType);
+      const message = this.#outgoing(destination, content, properties, options.headers);
       this.#dispatcher.take(this.#pending(message, contract, options, resolve, reject), checked);
     });
   }
@@ -159,7 +152,7 @@ class RabbitPublisher implements Publisher {
     to: RawDestination,
     content: Uint8Array,
     properties: RawProperties = {},
-    options: RawPublishOptions = {},
+    options: RawPublishOptions = noOptions,
   ): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       this.#assertOpen();
@@ -169,7 +162,8 @@ class RabbitPublisher implements Publisher {
         throw new SurehopError('SUREHOP_OPTION_INVALID', text, { retryable: false });
       }
       const { headers, messageId, ...given } = properties;
-      const message = this.#outgoing(to, { content: Buffer.from(content), headers, messageId, properties: given });
+      const complete = this.#properties(messageId, given, given.contentType);
+      const message = this.#outgoing(to, Buffer.from(content), complete, headers);
       this.#dispatcher.take(this.#pending(message, undefined, options, resolve, reject), undefined);
     });
   }
@@ -197,18 +191,30 @@ class RabbitPublisher implements Publisher {
   }
 
   /** Everything that can be refused without the broker is refused here. */
-  #outgoing({ exchange, routingKey }: RawDestination, draft: Draft): OutgoingMessage {
-    const { effects } = this.#internals;
-    const { content, headers } = draft;
-    const properties = {
-      ...draft.properties,
-      deliveryMode: draft.properties.deliveryMode ?? 2,
-      messageId: draft.messageId ?? effects.newId(),
-      timestamp: draft.properties.timestamp ?? Math.floor(effects.clock.epochMs() / 1_000),
-    };
+  #outgoing(
+    { exchange, routingKey }: RawDestination,
+    content: Uint8Array,
+    properties: MessageProperties,
+    headers: HeaderTable | undefined,
+  ): OutgoingMessage {
     const message = { exchange, routingKey, mandatory: true, content, properties, headers };
-    const encodable = checkOutgoing(message, this.#limitsNow());
-    return headers === undefined ? message : { ...message, headers: encodable };
+    message.headers = checkOutgoing(message, this.#limitsNow());
+    return message;
+  }
+
+  #properties(
+    givenId: string | undefined,
+    given: MessageProperties | undefined,
+    contentType: string | undefined,
+  ): MessageProperties {
+    const { effects } = this.#internals;
+    const own = {
+      messageId: givenId ?? effects.newId(),
+      timestamp: given?.timestamp ?? Math.floor(effects.clock.epochMs() / 1_000),
+      deliveryMode: given?.deliveryMode ?? 2,
+    };
+    const typed = contentType === undefined ? own : { ...own, contentType };
+    return given === undefined ? typed : { ...given, ...typed };
   }
 
   /** Of the connection at hand, or of the last one. */
@@ -244,6 +250,8 @@ class RabbitPublisher implements Publisher {
       reject,
       stage: 'new',
       sending: undefined,
+      standing: undefined,
+      pendingAt: undefined,
     };
   }
 
