@@ -5,6 +5,9 @@ import type { Management } from './management.ts';
 import { exactCount, type QueueCount } from './queue-count.ts';
 import type { Permissions, QueueInfo, StoredMessage, VhostUser } from './vhost.ts';
 
+/** A node may take so long to start a virtual host, in milliseconds. */
+const startWithinMs = 15_000;
+
 /** A virtual host that is made, looked into and deleted through the management API. */
 export class ManagedVhost extends BaseVhost {
   readonly #management: Management;
@@ -14,6 +17,7 @@ export class ManagedVhost extends BaseVhost {
     const { name, broker } = options;
     await management.call('PUT', ['vhosts', name], { description: 'made by @surehop/testing' });
     await management.call('PUT', ['permissions', name, broker.credentials.username], everything);
+    await eventually(() => startedEverywhere(management, name), startWithinMs);
     return new ManagedVhost(options, management);
   }
 
@@ -137,4 +141,15 @@ function storedMessage(got: GotMessage): StoredMessage {
     routingKey: got.routing_key,
     redelivered: got.redelivered,
   };
+}
+
+/** The other nodes of a cluster start a virtual host a moment later, and refuse clients until then. */
+async function startedEverywhere(management: Management, name: string): Promise<void> {
+  const { cluster_state: states } = (await management.call('GET', ['vhosts', name])) as VhostInfo;
+  const [waiting] = Object.entries(states).find(([, state]) => state !== 'running') ?? [];
+  if (waiting !== undefined) throw new BrokerError(`Node ${waiting} has not started virtual host "${name}".`);
+}
+
+interface VhostInfo {
+  readonly cluster_state: Readonly<Record<string, string>>;
 }
