@@ -8,7 +8,10 @@ export function listeningTo(): { readonly listeners: ChannelListeners; readonly 
       told.push(`confirm ${multiple ? 'up to ' : ''}${sequence} ${stored ? 'stored' : 'refused'}`);
     },
     onReturn: (messageId, code, text) => void told.push(`return ${messageId} ${code} ${text}`),
-    onDelivery: (delivered) => void told.push(`delivery ${JSON.stringify(delivered)}`),
+    onDelivery: (delivered) => {
+      const { properties, headers, content } = delivered;
+      told.push(`delivery ${JSON.stringify({ ...delivered, properties, headers, content: [...content] })}`);
+    },
     onCancel: (tag) => void told.push(`cancel ${tag}`),
     onClosed: (cause) => void told.push(`closed: ${cause?.scope}`),
   };

@@ -2,6 +2,7 @@ import { amqplibDriver, type DriverChannel } from '@surehop/core/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { methodFrame } from '../connection/frame-relay.ts';
+import { frame, properties, shortString, uint64 } from './encoded.ts';
 import { listeningTo } from './listening.ts';
 import { type Client, ScriptedBroker } from './scripted-broker.ts';
 
@@ -34,8 +35,10 @@ const frames = fc.oneof(
     .string({ maxLength: 20 })
     .map((tag) => methodFrame(1, '60.30', Buffer.concat([shortString(tag), Buffer.alloc(1)]))),
   fc.constant(Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])),
-  fc.uint8Array({ maxLength: 300 }).map((body) => Buffer.concat([returned, ...content(body)])),
-  fc.uint8Array({ maxLength: 300 }).map((body) => Buffer.concat([delivered, ...content(body)])),
+  fc.uint8Array({ maxLength: 300 }).map((body) => Buffer.concat([returned, ...content(body, named)])),
+  fc
+    .tuple(fc.uint8Array({ maxLength: 300 }), properties, fc.boolean())
+    .map(([body, described, again]) => Buffer.concat([delivered(again), ...content(body, described)])),
 );
 
 test('tells the same as amqplib, wherever the bytes are cut', async () => {
@@ -71,34 +74,14 @@ async function read({ client, told }: Side, bytes: Buffer, places: readonly numb
   return [...told];
 }
 
+const named = Buffer.concat([Buffer.from([0x00, 0x80]), shortString('id')]);
+
 /** Header and body, in two body frames where there is enough. */
-function content(body: Uint8Array): Buffer[] {
-  const header = Buffer.concat([
-    Buffer.from([0, 60, 0, 0]),
-    uint64(body.length),
-    Buffer.from([0x00, 0x80]),
-    shortString('id'),
-  ]);
+function content(body: Uint8Array, described: Uint8Array): Buffer[] {
+  const header = Buffer.concat([Buffer.from([0, 60, 0, 0]), uint64(body.length), described]);
   const half = Math.floor(body.length / 2);
   const bodies = [body.subarray(0, half), body.subarray(half)].filter(({ length }) => length > 0);
   return [frame(2, header), ...bodies.map((part) => frame(3, part))];
-}
-
-function frame(type: number, payload: Uint8Array): Buffer {
-  const head = Buffer.from([type, 0, 1, 0, 0, 0, 0]);
-  head.writeUInt32BE(payload.length, 3);
-  return Buffer.concat([head, payload, Buffer.from([0xce])]);
-}
-
-function uint64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
-}
-
-function shortString(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
 
 const returned = methodFrame(
@@ -106,8 +89,8 @@ const returned = methodFrame(
   '60.50',
   Buffer.concat([Buffer.from([1, 0x38]), shortString('NO_ROUTE'), shortString(''), shortString('q')]),
 );
-const delivered = methodFrame(
-  1,
-  '60.60',
-  Buffer.concat([shortString('tag'), uint64(7), Buffer.alloc(1), shortString(''), shortString('q')]),
-);
+
+function delivered(again: boolean): Buffer {
+  const fields = [shortString('tag'), uint64(7), Buffer.from([again ? 1 : 0]), shortString(''), shortString('q')];
+  return methodFrame(1, '60.60', Buffer.concat(fields));
+}

@@ -1,10 +1,12 @@
-import type { OutgoingMessage } from '../message.ts';
+import type { IncomingMessage, OutgoingMessage } from '../message.ts';
+import { DeliveryReader } from './delivery-reader.ts';
 import type { FrameListener, FrameReader } from './frame-reader.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { readUint64, writeUint32, writeUint64 } from './primitives.ts';
 import { PublishEncoder } from './publish-encoder.ts';
 
-/** basic.ack, basic.reject and basic.nack: class 60 and the method's number. */
+/** basic.deliver, basic.ack, basic.reject and basic.nack: class 60 and the method's number. */
+const deliver = 60;
 const ack = 80;
 const reject = 90;
 const nack = 120;
@@ -19,6 +21,7 @@ const confirmBytes = 13;
 /** What a channel is told of frames that amqplib does not see. */
 export interface WireListeners {
   onConfirm(sequence: number, multiple: boolean, stored: boolean): void;
+  onDelivery(message: IncomingMessage): void;
 }
 
 export interface WireChannelParts {
@@ -40,6 +43,7 @@ export class WireChannel implements FrameListener {
   readonly #encoder: PublishEncoder;
   readonly #isOpen: () => boolean;
   readonly #reader: FrameReader;
+  readonly #deliveries = new DeliveryReader();
   #listeners: WireListeners | undefined;
 
   constructor(number: number, { writer, reader, frameMax, isOpen }: WireChannelParts) {
@@ -50,7 +54,7 @@ export class WireChannel implements FrameListener {
     this.#isOpen = isOpen;
   }
 
-  /** From now on, until `ignore`, amqplib sees no confirms any more. */
+  /** From now on, until `ignore`, amqplib sees no confirms and no deliveries any more. */
   listen(listeners: WireListeners): void {
     this.#listeners = listeners;
     this.#reader.listen(this.#number, this);
@@ -62,9 +66,23 @@ export class WireChannel implements FrameListener {
   }
 
   onFrame(type: number, bytes: Buffer, at: number, end: number): boolean {
-    if (type !== 1 || end - at !== confirmBytes) return false;
+    if (type === 1) return this.#onMethod(bytes, at, end);
+    // Other content than a delivery's: a message returned, or fetched one by one.
+    if (!this.#deliveries.isAmid) return false;
+    if (type !== 2 && type !== 3) return false;
+    const whole = type === 2 ? this.#deliveries.header(bytes, at, end) : this.#deliveries.body(bytes, at, end);
+    if (whole !== undefined) this.#listeners?.onDelivery(whole);
+    return true;
+  }
+
+  #onMethod(bytes: Buffer, at: number, end: number): boolean {
+    if (end - at < confirmBytes) return false;
     const method = bytes.readUInt32BE(at);
-    if (method !== basic + ack && method !== basic + nack) return false;
+    if (method === basic + deliver) {
+      this.#deliveries.method(bytes, at + 4);
+      return true;
+    }
+    if (end - at !== confirmBytes || (method !== basic + ack && method !== basic + nack)) return false;
     const flags = bytes[at + 12] as number;
     this.#listeners?.onConfirm(readUint64(bytes, at + 4), flags % 2 === 1, method === basic + ack);
     return true;
