@@ -1,14 +1,18 @@
 import {
+  Aborts,
   asError,
   ConfirmedChannel,
+  Deadlines,
   errorFields,
   fullJitter,
   type Outcome,
   type OutgoingMessage,
   type RabbitInternals,
+  type Sending,
   settled,
   sleep,
   type Topology,
+  type WithDeadline,
 } from '@surehop/core/internal';
 
 /** How sending a copy ended. */
@@ -25,6 +29,20 @@ interface Lane {
   sending: number;
 }
 
+type TryResult = Outcome | { readonly status: 'unanswered' };
+
+/** One copy on its way. */
+interface Try extends WithDeadline {
+  readonly lane: Lane;
+  /** Aborts with the original's channel. */
+  readonly signal: AbortSignal;
+  readonly limitMs: number;
+  deadlineAt: number;
+  sending: Sending | undefined;
+  readonly resolve: (result: TryResult) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /** How long to wait for a confirm before the copy is sent again, in milliseconds; doubles, since each try may make one more. */
 const firstTryMs = 30_000;
 const longestTryMs = 600_000;
@@ -38,12 +56,20 @@ export class Copies {
   readonly #retired = new Set<Lane>();
   /** Originals whose copy was tried and is not stored. */
   readonly #unstored = new Set<object>();
+  readonly #deadlines: Deadlines<Try>;
+  readonly #aborts: Aborts<Try>;
+  readonly #onOutcome = (outcome: Outcome, one: Try): void => {
+    this.#end(one);
+    one.resolve(outcome);
+  };
   #repairing: Promise<unknown> | undefined;
 
   constructor(internals: RabbitInternals, queue: string, topology: Topology) {
     this.#internals = internals;
     this.#queue = queue;
     this.#topology = topology;
+    this.#deadlines = new Deadlines(internals.effects.clock, (one) => this.#onLimit(one));
+    this.#aborts = new Aborts((one) => this.#onGone(one));
   }
 
   /** Copies that were tried, are not stored and are tried again. */
@@ -102,40 +128,45 @@ export class Copies {
   }
 
   /** One copy on its way, until it is answered or was written and not answered for so long. */
-  #try(
-    copy: OutgoingMessage,
-    gone: AbortSignal,
-    limitMs: number,
-  ): Promise<Outcome | { readonly status: 'unanswered' }> {
-    const { clock } = this.#internals.effects;
+  #try(copy: OutgoingMessage, signal: AbortSignal, limitMs: number): Promise<TryResult> {
+    if (signal.aborted) return Promise.reject(signal.reason);
     const lane = this.#openLane();
     lane.sending += 1;
     return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        cancel();
-        gone.removeEventListener('abort', onGone);
-        this.#release(lane);
-        settle();
-      };
-      const onGone = (): void => {
-        sending.withdraw();
-        finish(() => reject(gone.reason));
-      };
-      const onLimit = (): void => {
-        // A link that is down or blocked answers nothing, and sending again would not change that.
-        if (!sending.written || !this.#flows()) {
-          cancel = clock.setTimeout(onLimit, limitMs);
-          return;
-        }
-        sending.withdraw();
-        this.#retire(lane);
-        finish(() => resolve({ status: 'unanswered' }));
-      };
-      const sending = lane.channel.send(copy, (outcome) => finish(() => resolve(outcome)));
-      let cancel = clock.setTimeout(onLimit, limitMs);
-      gone.addEventListener('abort', onGone, { once: true });
-      if (gone.aborted) onGone();
+      const one: Try = { lane, signal, limitMs, deadlineAt: 0, pendingAt: undefined, sending: undefined, resolve, reject };
+      one.sending = lane.channel.send(copy, this.#onOutcome, one);
+      this.#aborts.add(one);
+      this.#watch(one);
     });
+  }
+
+  #watch(one: Try): void {
+    one.deadlineAt = this.#internals.effects.clock.now() + one.limitMs;
+    this.#deadlines.add(one);
+  }
+
+  #onGone(one: Try): void {
+    one.sending?.withdraw();
+    this.#end(one);
+    one.reject(one.signal.reason);
+  }
+
+  #onLimit(one: Try): void {
+    // A link that is down or blocked answers nothing, and sending again would not change that.
+    if (one.sending?.written !== true || !this.#flows()) {
+      this.#watch(one);
+      return;
+    }
+    one.sending.withdraw();
+    this.#retire(one.lane);
+    this.#end(one);
+    one.resolve({ status: 'unanswered' });
+  }
+
+  #end(one: Try): void {
+    this.#deadlines.delete(one);
+    this.#aborts.delete(one);
+    this.#release(one.lane);
   }
 
   #flows(): boolean {

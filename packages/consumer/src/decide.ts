@@ -1,6 +1,6 @@
 import {
   type FailureReason,
-  type FailureRecord,
+  type Attempts,
   fallbackDelayMs,
   isDeadLetter,
   isRetryLater,
@@ -80,7 +80,7 @@ const negligibleMs = 50;
  * A clock that stands before the moment of the failure was set back: by it the message would wait for as much longer.
  */
 export function stillToWait(
-  { notBefore, failedAt }: Pick<FailureRecord, 'notBefore' | 'failedAt'>,
+  { notBefore, failedAt }: Pick<Attempts, 'notBefore' | 'failedAt'>,
   now: number,
 ): number | undefined {
   if (notBefore === undefined || (failedAt !== undefined && now < failedAt)) return undefined;

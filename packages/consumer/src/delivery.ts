@@ -1,5 +1,5 @@
 import type { SurehopError } from '@surehop/core';
-import type { FailureRecord, IncomingMessage } from '@surehop/core/internal';
+import type { Attempts, IncomingMessage } from '@surehop/core/internal';
 import type { Settlement } from './settler.ts';
 
 /** One message that waits to be settled, on the channel that delivered it. */
@@ -64,6 +64,6 @@ export interface MessageFields extends Readonly<Record<string, unknown>> {
   readonly attempt: number;
 }
 
-export function messageFields(queue: string, message: IncomingMessage, record: FailureRecord): MessageFields {
-  return { queue, messageId: message.properties.messageId, attempt: record.failedAttempts + 1 };
+export function messageFields(queue: string, message: IncomingMessage, attempts: Attempts): MessageFields {
+  return { queue, messageId: message.properties.messageId, attempt: attempts.failedAttempts + 1 };
 }

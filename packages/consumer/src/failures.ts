@@ -2,7 +2,7 @@ import { type HeaderTable, type Logger, SurehopError } from '@surehop/core';
 import {
   errorFields,
   type FailureReason,
-  type FailureRecord,
+  type Attempts,
   fullJitter,
   type OutgoingMessage,
   type RabbitInternals,
@@ -55,27 +55,27 @@ export class Failures {
   }
 
   /** @param thrown whatever the handler threw; it may throw in its turn when it is looked at */
-  settle(delivery: Delivery, record: FailureRecord, thrown: unknown): void {
+  settle(delivery: Delivery, attempts: Attempts, thrown: unknown): void {
     try {
-      this.#settle(delivery, record, thrown);
+      this.#settle(delivery, attempts, thrown);
     } catch (cause) {
-      this.#settle(delivery, record, new Error('the handler threw something that cannot be read', { cause }));
+      this.#settle(delivery, attempts, new Error('the handler threw something that cannot be read', { cause }));
     }
   }
 
-  #settle(delivery: Delivery, record: FailureRecord, thrown: unknown): void {
+  #settle(delivery: Delivery, attempts: Attempts, thrown: unknown): void {
     const { queue, delaysMs, internals } = this.#options;
     const now = internals.effects.clock.epochMs();
-    const attempt = record.failedAttempts + 1;
+    const attempt = attempts.failedAttempts + 1;
     const verdict = decide(thrown, attempt, delaysMs, now);
     const failure: Failure = {
       message: delivery.message,
       queue,
       error: thrown instanceof UnreadableBody ? thrown.error : thrown,
-      failedAttempts: verdict.verdict === 'retry' && !verdict.countAttempt ? record.failedAttempts : attempt,
+      failedAttempts: verdict.verdict === 'retry' && !verdict.countAttempt ? attempts.failedAttempts : attempt,
       failedAt: now,
     };
-    this.#say(verdict, failure, record);
+    this.#say(verdict, failure, attempts);
     const dead = verdict.verdict === 'dead';
     const copy = this.#made((limits) =>
       dead
@@ -87,7 +87,7 @@ export class Failures {
   }
 
   /** The message came before its time: it goes into a rung again, as it is. Counts nothing. */
-  sendOn(delivery: Delivery, record: FailureRecord, waitMs: number): void {
+  sendOn(delivery: Delivery, attempts: Attempts, waitMs: number): void {
     const { queue, delaysMs, internals } = this.#options;
     const { message } = delivery;
     const now = internals.effects.clock.epochMs();
@@ -96,7 +96,7 @@ export class Failures {
     const error = new SurehopError('SUREHOP_HEADERS_TOO_LARGE', 'the message could not be sent on to wait longer', {
       retryable: false,
     });
-    const failure = { message, queue, error, failedAttempts: record.failedAttempts, failedAt: now };
+    const failure = { message, queue, error, failedAttempts: attempts.failedAttempts, failedAt: now };
     this.#move({ delivery, copy, rungMs, failure, reason: 'failed' });
   }
 
@@ -158,8 +158,8 @@ export class Failures {
     }
   }
 
-  #say(verdict: Verdict, failure: Failure, record: FailureRecord): void {
-    const fields = { ...messageFields(failure.queue, failure.message, record), ...thrownFields(failure.error) };
+  #say(verdict: Verdict, failure: Failure, attempts: Attempts): void {
+    const fields = { ...messageFields(failure.queue, failure.message, attempts), ...thrownFields(failure.error) };
     if (verdict.verdict === 'dead') {
       this.#log.error({ ...fields, reason: verdict.reason }, 'the message goes to the dead-letter queue');
     } else {

@@ -1,5 +1,5 @@
 import type { HeaderTable, Logger, MessageProperties, ReceivedMessage } from '@surehop/core';
-import { type FailureRecord, guardedLogger } from '@surehop/core/internal';
+import { type Attempts, guardedLogger } from '@surehop/core/internal';
 import { type Delivery, messageFields } from './delivery.ts';
 import type { HandlerRun } from './handler-run.ts';
 
@@ -24,15 +24,15 @@ export class Received implements ReceivedMessage<unknown> {
   readonly queue: string;
   readonly #run: HandlerRun;
   readonly #delivery: Delivery;
-  readonly #record: FailureRecord;
+  readonly #attempts: Attempts;
   readonly #parentLog: Logger;
   #log: Logger | undefined;
 
-  constructor(run: HandlerRun, delivery: Delivery, record: FailureRecord, body: unknown, { queue, log }: Receiver) {
+  constructor(run: HandlerRun, delivery: Delivery, attempts: Attempts, body: unknown, { queue, log }: Receiver) {
     const { message, deliveryCount } = delivery;
     this.body = body;
     this.content = message.content;
-    this.attempt = record.failedAttempts + 1;
+    this.attempt = attempts.failedAttempts + 1;
     this.redelivered = message.redelivered;
     this.deliveryCount = deliveryCount;
     this.exchange = message.exchange;
@@ -40,7 +40,7 @@ export class Received implements ReceivedMessage<unknown> {
     this.queue = queue;
     this.#run = run;
     this.#delivery = delivery;
-    this.#record = record;
+    this.#attempts = attempts;
     this.#parentLog = log;
   }
 
@@ -58,7 +58,7 @@ export class Received implements ReceivedMessage<unknown> {
 
   get log(): Logger {
     const { message } = this.#delivery;
-    this.#log ??= guardedLogger(this.#parentLog, messageFields(this.queue, message, this.#record));
+    this.#log ??= guardedLogger(this.#parentLog, messageFields(this.queue, message, this.#attempts));
     return this.#log;
   }
 }

@@ -4,8 +4,8 @@ import {
   type Clock,
   type DecodedBody,
   decodeBody,
-  type FailureRecord,
-  readFailure,
+  type Attempts,
+  readAttempts,
 } from '@surehop/core/internal';
 import { stillToWait, UnreadableBody } from './decide.ts';
 import { type Delivery, messageFields, type Running, type Slots } from './delivery.ts';
@@ -56,13 +56,13 @@ export class Work {
   /** Starts the handler. Undefined when it needs none: the message came too early and is sent on. */
   take(delivery: Delivery, slots: Slots): Running | undefined {
     const { clock, failures } = this.#options;
-    const record = readFailure(delivery.message.headers);
-    const waitMs = record.notBefore === undefined ? undefined : stillToWait(record, clock.epochMs());
+    const attempts = readAttempts(delivery.message.headers);
+    const waitMs = attempts.notBefore === undefined ? undefined : stillToWait(attempts, clock.epochMs());
     if (waitMs !== undefined) {
-      failures.sendOn(delivery, record, waitMs);
+      failures.sendOn(delivery, attempts, waitMs);
       return undefined;
     }
-    const handling = new Handling(this.#options, this.#limit, this.#tally, delivery, record, slots);
+    const handling = new Handling(this.#options, this.#limit, this.#tally, delivery, attempts, slots);
     handling.start();
     return handling;
   }
@@ -80,7 +80,7 @@ class Handling implements Job, Running {
   readonly #run: HandlerRun;
   readonly #options: WorkOptions;
   readonly #tally: Tally;
-  readonly #record: FailureRecord;
+  readonly #attempts: Attempts;
   readonly #slots: Slots;
 
   constructor(
@@ -88,14 +88,14 @@ class Handling implements Job, Running {
     limit: TimeLimit,
     tally: Tally,
     delivery: Delivery,
-    record: FailureRecord,
+    attempts: Attempts,
     slots: Slots,
   ) {
     this.delivery = delivery;
     this.#run = new HandlerRun(this, limit, options.handlerGraceMs);
     this.#options = options;
     this.#tally = tally;
-    this.#record = record;
+    this.#attempts = attempts;
     this.#slots = slots;
   }
 
@@ -124,7 +124,7 @@ class Handling implements Job, Running {
     this.#tally.awaited -= 1;
     if (outcome === undefined) return;
     if (outcome.status === 'done') this.delivery.settle('ack');
-    else this.#options.failures.settle(this.delivery, this.#record, outcome.error);
+    else this.#options.failures.settle(this.delivery, this.#attempts, outcome.error);
   }
 
   onStuck(): void {
@@ -146,11 +146,11 @@ class Handling implements Job, Running {
 
   #handle(body: unknown): unknown {
     const { handler } = this.#options;
-    return handler(new Received(this.#run, this.delivery, this.#record, body, this.#options) as never);
+    return handler(new Received(this.#run, this.delivery, this.#attempts, body, this.#options) as never);
   }
 
   get #fields(): Readonly<Record<string, unknown>> {
-    return messageFields(this.#options.queue, this.delivery.message, this.#record);
+    return messageFields(this.#options.queue, this.delivery.message, this.#attempts);
   }
 
   #logLate(late: Outcome): void {

@@ -50,7 +50,7 @@ export function isJson(contentType: string | undefined): boolean {
 
 /** Whether a codec can decode what came with this content type; one without any is taken for the codec's own. */
 export function accepts(codec: Codec, contentType: string | undefined): boolean {
-  if (contentType === undefined || contentType === '') return true;
+  if (contentType === undefined || contentType === '' || contentType === codec.contentType) return true;
   if (isJson(codec.contentType)) return isJson(contentType);
   return mediaType(contentType) === mediaType(codec.contentType);
 }

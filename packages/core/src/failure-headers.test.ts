@@ -38,7 +38,6 @@ describe('failureHeaders()', () => {
       'surehop-not-before': '2026-01-02T03:04:06.000Z',
       'surehop-error-name': 'TypeError',
       'surehop-error-message': 'no such customer',
-      'surehop-error-stack': expect.stringMatching(/^TypeError: no such customer\n +at /),
       'surehop-history': [{ at, name: 'TypeError', message: 'no such customer', consumer: 'shop-1' }],
       'surehop-queue': 'orders',
       'surehop-exchange': 'events',
@@ -46,9 +45,13 @@ describe('failureHeaders()', () => {
     });
   });
 
-  test('a dead letter says why it is one', () => {
-    expect(headersOf({ reason: 'undecodable' })).toMatchObject({ 'surehop-reason': 'undecodable' });
+  test('a dead letter says why it is one, and has the stack', () => {
+    expect(headersOf({ reason: 'undecodable' })).toMatchObject({
+      'surehop-reason': 'undecodable',
+      'surehop-error-stack': expect.stringMatching(/^TypeError: no such customer\n +at /),
+    });
     expect(headersOf()).not.toHaveProperty('surehop-reason');
+    expect(headersOf()).not.toHaveProperty('surehop-error-stack');
   });
 
   test('a later failure keeps when it first failed and where it was first published, and continues the history', () => {
@@ -103,7 +106,7 @@ describe('failureHeaders()', () => {
   test('carries the code of an error, and the stacks of its causes', () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const error = Object.assign(new Error('cannot charge', { cause }), { code: 402 });
-    expect(headersOf({ error })).toMatchObject({
+    expect(headersOf({ error, reason: 'failed' })).toMatchObject({
       'surehop-error-code': '402',
       'surehop-error-stack': expect.stringMatching(
         /^Error: cannot charge\n[\s\S]*\nCaused by: Error: connect ECONNREFUSED\n/,
@@ -112,12 +115,12 @@ describe('failureHeaders()', () => {
   });
 
   test('a thrown value that is no error has no stack: it would be one of ours', () => {
-    expect(headersOf({ error: 'no' })).not.toHaveProperty('surehop-error-stack');
+    expect(headersOf({ error: 'no', reason: 'failed' })).not.toHaveProperty('surehop-error-stack');
   });
 
   test('texts have a length that leaves room for all of them', () => {
     const error = Object.assign(new Error('m'.repeat(10_000)), { name: 'n'.repeat(300), stack: 's'.repeat(99_999) });
-    const headers = headersOf({ error, consumer: 'c'.repeat(300) });
+    const headers = headersOf({ error, reason: 'failed', consumer: 'c'.repeat(300) });
     const [entry] = headers['surehop-history'] as [{ name: string; message: string; consumer: string }];
     expect(headers['surehop-error-stack']).toHaveLength(16_384);
     expect(headers['surehop-error-message']).toHaveLength(4_096);
@@ -170,9 +173,10 @@ describe('[limitBytes] what is cut', () => {
     })),
   };
   const error = new TypeError('no such customer');
-  const full = headersOf({ headers: original, error });
+  const full = headersOf({ headers: original, error, reason: 'failed' });
   const fullBytes = encodedTableSize(full);
-  const cutBy = (bytes: number): HeaderTable => headersOf({ headers: original, error, limitBytes: fullBytes - bytes });
+  const cutBy = (bytes: number): HeaderTable =>
+    headersOf({ headers: original, error, reason: 'failed', limitBytes: fullBytes - bytes });
 
   test('nothing while it fits', () => {
     expect(cutBy(0)).toEqual(full);

@@ -4,7 +4,7 @@ import type { HeaderTable, MessageProperties } from './message.ts';
 import { propertyExcess } from './properties.ts';
 import { encodedTableSize } from './table-size.ts';
 
-export { type FailureRecord, readFailure } from './failure-record.ts';
+export { type Attempts, readAttempts } from './failure-record.ts';
 
 /** Why a message is a dead letter: attempts used up, the handler's `DeadLetter`, bytes without meaning, a schema's no. */
 export type FailureReason = 'failed' | 'dead-letter' | 'undecodable' | 'invalid';
@@ -94,7 +94,8 @@ function ownHeaders(input: FailureInput): Record<string, unknown> {
   const name = cutText(textIn(error, 'name') ?? 'Error', longest.name);
   const message = textIn(error, 'message') ?? '';
   const code = textIn(error, 'code');
-  const stack = input.error instanceof Error ? stackOf(error) : '';
+  // A retry is tried again: its stack would be read by nobody, and is what costs most of it, here and in the broker.
+  const stack = input.reason !== undefined && input.error instanceof Error ? stackOf(error) : '';
   const at = iso(input.failedAt);
   const failure = { at, name, message, consumer: input.consumer };
   return {

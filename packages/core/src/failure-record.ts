@@ -29,16 +29,20 @@ export interface HistoryEntry {
   readonly consumer: string;
 }
 
-/** What a message's headers say of its earlier failures. */
-export interface FailureRecord {
+/** What a message's headers say of the attempts at it: all that is to be known before it is handled. */
+export interface Attempts {
   /** Failures that counted; 0 when there was none. The handler's `attempt` is this + 1. */
   readonly failedAttempts: number;
-  /** Milliseconds since the Unix epoch. */
-  readonly firstFailedAt: number | undefined;
   /** The last time, in milliseconds since the Unix epoch. */
   readonly failedAt: number | undefined;
   /** Not to be handled before, in milliseconds since the Unix epoch. */
   readonly notBefore: number | undefined;
+}
+
+/** What a message's headers say of its earlier failures. */
+export interface FailureRecord extends Attempts {
+  /** Milliseconds since the Unix epoch. */
+  readonly firstFailedAt: number | undefined;
   /** Oldest first, at most {@link historyLength}. */
   readonly history: readonly HistoryEntry[];
   /** The queue where it failed last. */
@@ -51,31 +55,29 @@ export interface FailureRecord {
 /** How many failures the history keeps. */
 export const historyLength = 10;
 
-const noFailure: FailureRecord = Object.freeze({
-  failedAttempts: 0,
-  firstFailedAt: undefined,
-  failedAt: undefined,
-  notBefore: undefined,
-  history: Object.freeze([]),
-  queue: undefined,
-  exchange: undefined,
-  routingKey: undefined,
-});
+const noAttempts: Attempts = Object.freeze({ failedAttempts: 0, failedAt: undefined, notBefore: undefined });
+
+/** The attempts alone, as {@link readFailure} reads them. */
+export function readAttempts(headers: HeaderTable): Attempts {
+  if (headers === noHeaders) return noAttempts;
+  return {
+    failedAttempts: count(headers[headerNames.attempt]),
+    failedAt: time(headers[headerNames.failedAt]),
+    notBefore: time(headers[headerNames.notBefore]),
+  };
+}
 
 /**
  * Reads our headers, whoever wrote them. Never throws: numbers and strings are taken from bytes and decimal strings too,
  * as other clients write them, and what makes no sense counts as absent.
  */
 export function readFailure(headers: HeaderTable): FailureRecord {
-  if (headers === noHeaders) return noFailure;
   const exchange = name(headers[headerNames.exchange]);
   const routingKey = name(headers[headerNames.routingKey]);
   const origin = exchange !== undefined && routingKey !== undefined ? { exchange, routingKey } : undefined;
   return {
-    failedAttempts: count(headers[headerNames.attempt]),
+    ...readAttempts(headers),
     firstFailedAt: time(headers[headerNames.firstFailedAt]),
-    failedAt: time(headers[headerNames.failedAt]),
-    notBefore: time(headers[headerNames.notBefore]),
     history: history(headers[headerNames.history]),
     queue: name(headers[headerNames.queue]),
     exchange: origin?.exchange,
@@ -91,6 +93,9 @@ function count(value: unknown): number {
 
 /** With a zone; without one it would mean another moment on every machine. */
 const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** As this SDK writes it. */
+const ourTime = /^.{23}Z$/;
 
 function time(value: unknown): number | undefined {
   const text = textOf(value);
@@ -117,7 +122,7 @@ function historyEntry(value: unknown): HistoryEntry | undefined {
   const moment = time(at);
   if (moment === undefined) return undefined;
   return {
-    at: new Date(moment).toISOString(),
+    at: typeof at === 'string' && ourTime.test(at) ? at : new Date(moment).toISOString(),
     name: textOf(name) ?? '',
     message: textOf(message) ?? '',
     consumer: textOf(consumer) ?? '',

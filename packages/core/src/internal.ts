@@ -1,8 +1,10 @@
 // For @surehop/* only, no semver; every line says who needs it.
 
+export { Aborts } from './aborts.ts'; // publisher, consumer
 export { type Backoff, fullJitter } from './backoff.ts'; // publisher, consumer
 export { brokerTraits } from './broker-version.ts'; // the test that holds the README's table of brokers
 export { ConfirmedChannel, type ConfirmedChannelOptions, type Outcome, type Sending } from './confirmed-channel.ts'; // publisher, consumer
+export { Deadlines, type WithDeadline } from './deadlines.ts'; // publisher, consumer
 export {
   type BindingDeclaration,
   type ChannelListeners,
@@ -19,17 +21,17 @@ export { amqplibDriver } from './driver-amqplib.ts'; // testing
 export { type Cancel, type Clock, type Effects, limited, settled, sleep, systemEffects } from './effects.ts'; // publisher, consumer, testing
 export { asError } from './errors.ts'; // publisher, consumer
 export {
+  type Attempts,
   copyProperties,
   type FailureReason,
-  type FailureRecord,
   failureHeaders,
-  readFailure,
+  readAttempts,
   sentOnHeaders,
 } from './failure-headers.ts'; // consumer
 export { isDeadLetter, isRetryLater } from './handler.ts'; // consumer
 export type { Link } from './link.ts'; // publisher, consumer
 export type { LinkSession } from './link-session.ts'; // publisher, consumer
-export { LinkedList, type Place } from './linked-list.ts'; // publisher
+export { LinkedList, type Place } from './linked-list.ts'; // publisher, consumer
 export { errorFields, guardedLogger } from './logger.ts'; // publisher, consumer
 export type { IncomingMessage, OutgoingMessage } from './message.ts'; // publisher, consumer, testing
 export { deadLetterName, rungName } from './names.ts'; // consumer

@@ -1,8 +1,6 @@
 import { NotSentError, SurehopError, UnknownOutcomeError } from '@surehop/core';
-import type { Clock, Outcome, RabbitInternals } from '@surehop/core/internal';
-import { Aborts } from './aborts.ts';
+import { Aborts, type Clock, Deadlines, type Outcome, type RabbitInternals } from '@surehop/core/internal';
 import { Admission } from './admission.ts';
-import { Deadlines } from './deadlines.ts';
 import { DeclaredContracts } from './declared-contracts.ts';
 import { Lanes } from './lanes.ts';
 import { errorOf } from './outcome.ts';

@@ -1,7 +1,8 @@
-import { type Cancel, type Clock, LinkedList, type Place } from '@surehop/core/internal';
+import type { Cancel, Clock } from './effects.ts';
+import { LinkedList, type Place } from './linked-list.ts';
 
 export interface WithDeadline {
-  /** By the clock, in milliseconds. */
+  /** By the clock, in milliseconds; not to be changed while it is pending. */
   readonly deadlineAt: number;
   /** Its place among those that are pending: undefined when it is not. */
   pendingAt: Place<unknown> | undefined;

@@ -1,7 +1,7 @@
-import type { Clock } from '@surehop/core/internal';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Deadlines, type WithDeadline } from './deadlines.ts';
+import type { Clock } from './effects.ts';
 
 /** A clock that goes on when it is told to, and counts its timers. */
 class HandClock implements Clock {
