@@ -49,12 +49,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'resent-in-reverse',
     file: 'core/src/confirmed-channel.ts',
-    changes: [
-      [
-        'this.#waiting = new Set([...again, ...this.#waiting]);',
-        'this.#waiting = new Set([...again.toReversed(), ...this.#waiting]);',
-      ],
-    ],
+    changes: [['for (const entry of again.toReversed()) {', 'for (const entry of again) {']],
   },
   {
     name: 'returns-ignored',
@@ -71,11 +66,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts-not-counted',
     file: 'consumer/src/failures.ts',
-    changes: [['const attempt = record.failedAttempts + 1;', 'const attempt = 1;']],
+    changes: [['const attempt = attempts.failedAttempts + 1;', 'const attempt = 1;']],
   },
   {
     name: 'deadline-timer-lost',
-    file: 'publisher/src/deadlines.ts',
+    file: 'core/src/deadlines.ts',
     changes: [
       ['this.#cancel = this.#clock.setTimeout(() => this.#sweep(), firesAt - now);', 'this.#cancel = () => undefined;'],
     ],

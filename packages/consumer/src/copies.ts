@@ -133,7 +133,16 @@ export class Copies {
     const lane = this.#openLane();
     lane.sending += 1;
     return new Promise((resolve, reject) => {
-      const one: Try = { lane, signal, limitMs, deadlineAt: 0, pendingAt: undefined, sending: undefined, resolve, reject };
+      const one: Try = {
+        lane,
+        signal,
+        limitMs,
+        deadlineAt: 0,
+        pendingAt: undefined,
+        sending: undefined,
+        resolve,
+        reject,
+      };
       one.sending = lane.channel.send(copy, this.#onOutcome, one);
       this.#aborts.add(one);
       this.#watch(one);

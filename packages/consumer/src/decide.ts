@@ -1,6 +1,6 @@
 import {
-  type FailureReason,
   type Attempts,
+  type FailureReason,
   fallbackDelayMs,
   isDeadLetter,
   isRetryLater,

@@ -1,8 +1,8 @@
 import { type HeaderTable, type Logger, SurehopError } from '@surehop/core';
 import {
+  type Attempts,
   errorFields,
   type FailureReason,
-  type Attempts,
   fullJitter,
   type OutgoingMessage,
   type RabbitInternals,

@@ -1,10 +1,10 @@
 import type { Handler, Logger, SurehopError } from '@surehop/core';
 import {
+  type Attempts,
   type BodyRule,
   type Clock,
   type DecodedBody,
   decodeBody,
-  type Attempts,
   readAttempts,
 } from '@surehop/core/internal';
 import { stillToWait, UnreadableBody } from './decide.ts';

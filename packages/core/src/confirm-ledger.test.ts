@@ -14,7 +14,10 @@ interface Entry extends Identified {
 
 /** Ids that end alike, and some that are alike but for their beginning. */
 function entry(sequence: number): Entry {
-  return { messageId: `${sequence}-of-some-orders`.slice(0, 4 + (sequence % 20)).padStart(12, `${sequence}.`), sequence };
+  return {
+    messageId: `${sequence}-of-some-orders`.slice(0, 4 + (sequence % 20)).padStart(12, `${sequence}.`),
+    sequence,
+  };
 }
 
 describe('the confirm ledger', () => {

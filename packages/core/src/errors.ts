@@ -23,6 +23,7 @@ export const errorCodes = [
   'SUREHOP_PUBLISHER_FULL',
   'SUREHOP_PUBLISH_NOT_SENT',
   'SUREHOP_PUBLISH_UNKNOWN',
+  'SUREHOP_PUBLISH_INCOMPLETE',
   'SUREHOP_HANDLER_TIMEOUT',
   'SUREHOP_CLOSE_TIMEOUT',
 ] as const;
@@ -149,6 +150,47 @@ export class UnknownOutcomeError extends SurehopError {
       { retryable: true, ...options },
     );
     this.messageId = messageId;
+  }
+}
+
+/** One of many messages that is not stored, or may not be: `error` says which, as that of a single publish. */
+export interface PublishFailure {
+  /** Of its body, from 0. */
+  readonly index: number;
+  readonly error: unknown;
+}
+
+/** How far `publishMany` came. */
+export interface PublishManyOutcome {
+  /** Messages that are stored. */
+  readonly stored: number;
+  /** Bodies that were taken: those from this index on were not, and are not stored. */
+  readonly started: number;
+  /** Of those that were taken, each that is not known to be stored. */
+  readonly failures: readonly PublishFailure[];
+}
+
+/** Not all of many messages are stored. */
+export class PublishManyError extends SurehopError implements PublishManyOutcome {
+  override readonly name = 'PublishManyError';
+  readonly stored: number;
+  readonly started: number;
+  readonly failures: readonly PublishFailure[];
+
+  /** @param stopped why further bodies were not taken; undefined when all were */
+  constructor(outcome: PublishManyOutcome, stopped: string | undefined, options: { cause?: unknown } = {}) {
+    const { stored, started, failures } = outcome;
+    const [first] = failures;
+    const parts = [
+      `of ${started} messages that were begun ${stored} are stored and ${failures.length} failed`,
+      ...(first === undefined ? [] : [`the first one at index ${first.index}: ${asError(first.error).message}`]),
+      ...(stopped === undefined ? [] : [`${stopped}: bodies from index ${started} on were not taken`]),
+    ];
+    const retryable = failures.every(({ error }) => isSurehopError(error) && error.retryable);
+    super('SUREHOP_PUBLISH_INCOMPLETE', parts.join('; '), { retryable, cause: options.cause ?? first?.error });
+    this.stored = stored;
+    this.started = started;
+    this.failures = failures;
   }
 }
 

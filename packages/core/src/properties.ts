@@ -79,7 +79,8 @@ const shortStrings = [
 
 function checkProperties(properties: MessageProperties, limits: OutgoingLimits): void {
   // One by one: most messages have two of them, and reading a property by a variable name costs as much as checking it.
-  const { contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId } = properties;
+  const { contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId } =
+    properties;
   if (contentType !== undefined) shortString(properties, 'contentType', contentType);
   if (messageId !== undefined) shortString(properties, 'messageId', messageId);
   if (contentEncoding !== undefined) shortString(properties, 'contentEncoding', contentEncoding);

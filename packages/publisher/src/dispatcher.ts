@@ -30,6 +30,9 @@ export class Dispatcher {
   readonly #lanes: Lanes<Pending>;
   readonly #publishTrouble: LinkTrouble;
   readonly #topologyTrouble: LinkTrouble;
+  readonly #maxUnconfirmed: number;
+  #awaitedRoom: Promise<void> | undefined;
+  #onRoom: (() => void) | undefined;
   #fullIsLogged = false;
   #onIdle: (() => void) | undefined;
 
@@ -37,6 +40,7 @@ export class Dispatcher {
     this.#internals = internals;
     this.#clock = internals.effects.clock;
     this.#admission = new Admission(options);
+    this.#maxUnconfirmed = options.maxUnconfirmed;
     this.#deadlines = new Deadlines(this.#clock, (pending) => {
       this.#giveUp(pending, `its deadline of ${pending.deadlineMs} ms passed`);
     });
@@ -91,6 +95,15 @@ export class Dispatcher {
     }
   }
 
+  /** Undefined when one more message could go at once, its size aside; otherwise resolves when it could. */
+  room(): Promise<void> | undefined {
+    if (this.#hasRoom) return undefined;
+    this.#awaitedRoom ??= new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
+    return this.#awaitedRoom;
+  }
+
   /** Waits until everything is settled, but at most so long; then gives up the rest and closes the lanes. */
   async close(timeoutMs: number): Promise<void> {
     await this.#whenIdle(timeoutMs);
@@ -129,6 +142,7 @@ export class Dispatcher {
     if (place === 'admitted') this.#send(pending);
     else if (place === 'queued') pending.stage = 'queued';
     else this.#refuse(pending);
+    this.#tellRoom();
   }
 
   #send(pending: Pending): void {
@@ -203,6 +217,10 @@ export class Dispatcher {
     return wasPending;
   }
 
+  get #hasRoom(): boolean {
+    return this.#admission.waiting === 0 && this.#admission.unconfirmed < this.#maxUnconfirmed;
+  }
+
   /** Gives its room to those who wait. */
   #leave(pending: Pending): void {
     this.#admission.leave(pending);
@@ -210,6 +228,13 @@ export class Dispatcher {
       this.#send(next);
     }
     if (this.#admission.waiting === 0) this.#fullIsLogged = false;
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (this.#awaitedRoom === undefined || !this.#hasRoom) return;
+    this.#awaitedRoom = undefined;
+    this.#onRoom?.();
   }
 
   #whenIdle(timeoutMs: number): Promise<void> {

@@ -27,6 +27,9 @@ export {
   type MessageProperties,
   NotSentError,
   type PublisherHealth,
+  type PublishFailure,
+  PublishManyError,
+  type PublishManyOutcome,
   type QueueBinding,
   type QueueContract,
   type QueueOptions,
@@ -44,6 +47,7 @@ export {
 } from '@surehop/core';
 export type {
   ContractProperties,
+  PublishManyOptions,
   PublishOptions,
   RawDestination,
   RawProperties,
@@ -51,4 +55,4 @@ export type {
 } from './publish-options.ts';
 export { createPublisher, type Publisher } from './publisher.ts';
 export type { PublisherOptions } from './publisher-options.ts';
-export type { Receipt } from './receipt.ts';
+export type { BulkReceipt, Receipt } from './receipt.ts';

@@ -7,8 +7,14 @@ export type Contract = QueueContract | ExchangeContract;
 /** What a call waits for: its schema, its contract's topology, room; or it is on a lane, or comes from nowhere yet. */
 export type Stage = 'new' | 'checking' | 'declaring' | 'queued' | 'sent';
 
-/** One call of `publish` or `publishTo` until it is settled: all that is kept of it. */
-export interface Pending {
+/** Who is told what became of a message; either is called once. */
+export interface Answer {
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One message until it is settled: all that is kept of it. */
+export interface Pending extends Answer {
   readonly message: OutgoingMessage;
   readonly messageId: string;
   /** Undefined for `publishTo`. */
@@ -19,8 +25,6 @@ export interface Pending {
   /** By the clock, in milliseconds. */
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: unknown) => void;
   stage: Stage;
   /** Once it is sent. */
   sending: Sending | undefined;

@@ -1,5 +1,5 @@
 import { type HeaderTable, type MessageProperties, SurehopError } from '@surehop/core';
-import { integer, kindOf, knownKeys, nonEmptyString } from '@surehop/core/internal';
+import { functionOption, integer, kindOf, knownKeys, nonEmptyString } from '@surehop/core/internal';
 import type { Contract } from './pending.ts';
 import { longestDeadlineMs } from './publisher-options.ts';
 
@@ -42,6 +42,20 @@ export interface PublishOptions extends RawPublishOptions {
   readonly properties?: ContractProperties;
 }
 
+/** For all messages of one `publishMany`. */
+export interface PublishManyOptions extends Omit<PublishOptions, 'messageId'> {
+  /**
+   * The id of each message, by the index of its body, for example of what it was made from: the same for every attempt.
+   * @default a new UUIDv7 each
+   */
+  readonly messageId?: (index: number) => string;
+  /**
+   * Takes no more bodies after so many failures, 1 to 1_000_000: each is kept, and told.
+   * @default 1_000
+   */
+  readonly maxFailures?: number;
+}
+
 export interface RawDestination {
   /** `''` is the default exchange. */
   readonly exchange: string;
@@ -75,6 +89,44 @@ export function checkPublishOptions(given: PublishOptions): void {
   if (given.messageId !== undefined) nonEmptyString('messageId', given.messageId);
   checkWaiting(given);
 }
+
+/**
+ * What `publish` is to be given for each message.
+ *
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID
+ */
+export function eachOf(given: PublishManyOptions): PublishOptions {
+  const { messageId, maxFailures = defaultMaxFailures, ...each } = given;
+  if (messageId !== undefined) functionOption('messageId', messageId);
+  integer('maxFailures', maxFailures, 1, 1_000_000);
+  checkPublishOptions(each);
+  return each;
+}
+
+/**
+ * The bodies that `publishMany` was given.
+ *
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID
+ */
+export function iterable<T>(bodies: Iterable<T> | AsyncIterable<T>): Iterable<T> | AsyncIterable<T> {
+  const isOne = typeof bodies === 'object' && bodies !== null;
+  if (isOne && (Symbol.iterator in bodies || Symbol.asyncIterator in bodies)) return bodies;
+  return invalid(`the bodies of publishMany must be an array or another iterable, got ${kindOf(bodies)}`);
+}
+
+/**
+ * What the caller's function names the message at this index.
+ *
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID
+ */
+export function givenId(messageId: (index: number) => string, index: number): string {
+  const id: unknown = messageId(index);
+  nonEmptyString(`messageId(${index})`, id);
+  return id;
+}
+
+/** Of one `publishMany`. */
+export const defaultMaxFailures = 1_000;
 
 /** @throws {SurehopError} SUREHOP_OPTION_INVALID */
 export function checkRawOptions(to: RawDestination, properties: RawProperties, given: RawPublishOptions): void {

@@ -20,12 +20,18 @@ import {
   type RabbitInternals,
 } from '@surehop/core/internal';
 import { checkBody, encodeBody } from './body.ts';
+import { Bulk } from './bulk.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { Contract, Pending } from './pending.ts';
+import type { Answer, Contract, Pending } from './pending.ts';
 import {
   checkPublishOptions,
   checkRawOptions,
+  defaultMaxFailures,
   destinationOf,
+  eachOf,
+  givenId,
+  iterable,
+  type PublishManyOptions,
   type PublishOptions,
   type RawDestination,
   type RawProperties,
@@ -37,7 +43,7 @@ import {
   type ResolvedPublisherOptions,
   resolvePublisherOptions,
 } from './publisher-options.ts';
-import type { Receipt } from './receipt.ts';
+import type { BulkReceipt, Receipt } from './receipt.ts';
 import { weightOf } from './weight.ts';
 
 /** Publishes messages and says what became of each. Made by {@link createPublisher}. */
@@ -67,6 +73,23 @@ export interface Publisher extends AsyncDisposable {
     body: NoInfer<In>,
     options?: PublishOptions,
   ): Promise<Receipt>;
+  /**
+   * Publishes many messages and resolves once the broker has stored all of them. Takes the next body when there is room
+   * for it and no other call waits, so that it fills neither the memory nor the publisher; each message's deadline counts
+   * from there. Settles only when every message that it has begun is settled.
+   *
+   * @param bodies one after the other, each checked, encoded and sent as `publish` does. With an asynchronous schema, one
+   *   is checked at a time
+   * @param options.signal takes no more bodies, and gives up waiting for those on their way
+   * @throws {PublishManyError} not all are stored: `failures` says of each which, by the index of its body, and why; where
+   *   it stopped before the end, bodies from index `started` on were not taken
+   * @throws {SurehopError} SUREHOP_OPTION_INVALID, SUREHOP_CLOSED: nothing was begun
+   */
+  publishMany<In>(
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    bodies: Iterable<NoInfer<In>> | AsyncIterable<NoInfer<In>>,
+    options?: PublishManyOptions,
+  ): Promise<BulkReceipt>;
   /**
    * Publishes bytes without a contract: nothing is declared, checked against a schema or encoded. Settles as `publish`
    * does. The bytes are copied: the caller may use them again at once.
@@ -136,16 +159,32 @@ class RabbitPublisher implements Publisher {
   ): Promise<Receipt> {
     // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
-      this.#assertOpen();
-      const contract = to as Contract;
       if (options !== noOptions) checkPublishOptions(options);
-      const destination = destinationOf(contract, options.routingKey);
-      const checked = checkBody(contract, body);
-      const content = encodeBody(contract, body);
-      const properties = this.#properties(options.messageId, options.properties, contract.codec.contentType);
-      const message = this.#outgoing(destination, content, properties, options.headers);
-      this.#dispatcher.take(this.#pending(message, contract, options, resolve, reject), checked);
+      this.#publish(to as Contract, body, options, { resolve, reject });
     });
+  }
+
+  async publishMany<In>(
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    bodies: Iterable<NoInfer<In>> | AsyncIterable<NoInfer<In>>,
+    options: PublishManyOptions = {},
+  ): Promise<BulkReceipt> {
+    this.#assertOpen();
+    const each = eachOf(options);
+    const contract = to as Contract;
+    destinationOf(contract, each.routingKey);
+    const { messageId, maxFailures = defaultMaxFailures, signal } = options;
+    const bulk = new Bulk({
+      bodies: iterable(bodies),
+      publish: (body, index, answer) => {
+        const own = messageId === undefined ? each : { ...each, messageId: givenId(messageId, index) };
+        this.#publish(contract, body, own, answer);
+      },
+      room: () => this.#dispatcher.room(),
+      signal,
+      maxFailures,
+    });
+    return bulk.run();
   }
 
   publishTo(
@@ -164,7 +203,7 @@ class RabbitPublisher implements Publisher {
       const { headers, messageId, ...given } = properties;
       const complete = this.#properties(messageId, given, given.contentType);
       const message = this.#outgoing(to, Buffer.from(content), complete, headers);
-      this.#dispatcher.take(this.#pending(message, undefined, options, resolve, reject), undefined);
+      this.#dispatcher.take(this.#pending(message, undefined, options, { resolve, reject }), undefined);
     });
   }
 
@@ -188,6 +227,17 @@ class RabbitPublisher implements Publisher {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @throws {SurehopError} what can be refused at once; the options have been checked */
+  #publish(contract: Contract, body: unknown, options: PublishOptions, answer: Answer): void {
+    this.#assertOpen();
+    const destination = destinationOf(contract, options.routingKey);
+    const checked = checkBody(contract, body);
+    const content = encodeBody(contract, body);
+    const properties = this.#properties(options.messageId, options.properties, contract.codec.contentType);
+    const message = this.#outgoing(destination, content, properties, options.headers);
+    this.#dispatcher.take(this.#pending(message, contract, options, answer), checked);
   }
 
   /** Everything that can be refused without the broker is refused here. */
@@ -235,8 +285,7 @@ class RabbitPublisher implements Publisher {
     message: OutgoingMessage,
     contract: Contract | undefined,
     { deadlineMs = this.#options.deadlineMs, signal }: RawPublishOptions,
-    resolve: (receipt: Receipt) => void,
-    reject: (error: unknown) => void,
+    { resolve, reject }: Answer,
   ): Pending {
     return {
       message,

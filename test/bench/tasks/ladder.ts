@@ -14,18 +14,30 @@ class Followed {
   /** How much later than its delay each retry came, in milliseconds. */
   readonly errorsMs: number[] = [];
   completed = 0;
+  handled = 0;
   readonly #failures: number[] = [];
   readonly #failedAt: number[] = [];
   readonly #done = signal();
   readonly #expected: () => number;
+  readonly #warm = signal();
+  readonly #warmAt: number;
 
-  constructor(expected: () => number) {
+  /** @param warmAt after so many calls of the handler, code is compiled */
+  constructor(expected: () => number, warmAt = 0) {
     this.#expected = expected;
+    this.#warmAt = warmAt;
+  }
+
+  async untilWarm(): Promise<void> {
+    if (!(await within(longestMs, this.#warm.raised)))
+      throw new Error(`${this.handled} calls in ${longestMs / 1_000} s`);
   }
 
   readonly handle = async (body: Uint8Array): Promise<void> => {
     const number = new DataView(body.buffer, body.byteOffset).getUint32(0);
     const failures = this.#failures[number] ?? 0;
+    this.handled += 1;
+    if (this.handled === this.#warmAt) this.#warm.raise();
     const delayMs = ladderDelaysMs[failures - 1];
     if (delayMs !== undefined) this.errorsMs.push(performance.now() - (this.#failedAt[number] ?? 0) - delayMs);
     if (failures < ladderDelaysMs.length) {
@@ -44,7 +56,10 @@ class Followed {
   }
 }
 
-/** A backlog of messages, as fast as it goes; messages that are done per second, from the first handler to the last. */
+/**
+ * A backlog of messages, as fast as it goes; messages that are done per second. A retry goes behind the backlog, so that
+ * all messages fail for the first time, then for the second: what is measured begins when all have failed once.
+ */
 export async function ladder(stage: Stage, prefetch: number): Promise<Outcome> {
   const { pace, bodyBytes } = stage.assignment;
   const messages = pace.ladderMessages;
@@ -52,11 +67,13 @@ export async function ladder(stage: Stage, prefetch: number): Promise<Outcome> {
   const first = Buffer.alloc(bodyBytes); // number 0, and the queue is there
   await client.publish(queue, first);
   await stage.run({ errand: 'fill', queue, upTo: messages });
-  const followed = new Followed(() => messages);
-  const meter = new Meter();
+  const followed = new Followed(() => messages, messages);
   await client.consume(queue, followed.handle);
+  await followed.untilWarm();
+  const [meter, before] = [new Meter(), followed.handled];
   await followed.untilDone();
-  const sample = meter.read(messages);
+  const callsPerMessage = ladderDelaysMs.length + 1;
+  const sample = meter.read((followed.handled - before) / callsPerMessage);
   await client.close();
   return { sample, claims: [emptied(queue, prefetch)] };
 }

@@ -78,7 +78,7 @@ export const closingScenarios: readonly Scenario[] = [
     situation: 'a service closes (SIGTERM) with publishes in hand while the broker blocks publishing',
     needs: ['alarm', 'ctl'],
     duplicates: 'none',
-    // Red without: the deadline of each publish holds while closing, packages/publisher/src/deadlines.ts.
+    // Red without: the deadline of each publish holds while closing, packages/core/src/deadlines.ts.
     async run(stage) {
       const deadlineMs = 3_000;
       const figures = await closeInHand(stage, {
