@@ -19,8 +19,9 @@ const report = process.env.SUREHOP_REPORT;
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Brokers share the machine's cores with the tests: more workers than this only make time limits fail.
-    maxWorkers: 2,
+    // Most of its time a test waits, and needs two fifths of a core; yet brokers share the cores: many more workers than
+    // this make time limits fail.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A file that adds up what several runs have found reads this.

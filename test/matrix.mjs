@@ -9,12 +9,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { enterRelease } from './release-folder.mjs';
 
 const image = '4.3'; // of the container that @surehop/testing starts
 // What depends on how a broker came to be: a container runs this alone where a node of its release runs everything.
 const ofTheWay = ['test/testing/', 'test/connection/', 'test/examples/'];
+// What starts brokers and shows examples depends on the release hardly at all: the oldest and the newest run it.
+const ofNoRelease = ['testing', 'examples'];
 const releases = process.env.RABBITMQ_RELEASES && resolve(process.env.RABBITMQ_RELEASES);
 const { positionals: wanted } = parseArgs({ allowPositionals: true });
 
@@ -50,9 +53,16 @@ function releaseLegs() {
     name,
     enter() {
       const { path, leave } = pathOf(name);
-      return { env: { ...asNode(name), PATH: path }, leave };
+      const files = name === image ? [] : ofTheRelease();
+      return { files, env: { ...asNode(name), PATH: path }, leave };
     },
   }));
+}
+
+function ofTheRelease() {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.filter(({ name }) => !ofNoRelease.includes(name)).map(({ name }) => `test/${name}/`);
 }
 
 /** PATH with a release's programs first, so that private nodes are of that release. */

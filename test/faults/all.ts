@@ -6,7 +6,7 @@
 //   npm run faults:all -- 4.3 broker-*   these scenarios only
 //   npm run faults:all -- --short        in the short form, where there is one
 //   npm run faults:all -- --turns        each once, in its short form, on one release in turn; nothing is kept
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,6 +44,12 @@ const codes = await Promise.all(
 );
 process.exitCode = codes.every((code) => code === 0) ? 0 : 1;
 
+/** A release may install itself on its first use, and two of them at once would be in each other's way. */
+function makeReady(folder: string): void {
+  const { status, stderr } = spawnSync(join(folder, 'rabbitmqctl'), ['version'], { encoding: 'utf8' });
+  if (status !== 0) console.log(`${folder} is not ready: ${stderr}`);
+}
+
 function legs(): string[] {
   const found = releases && existsSync(releases) ? readdirSync(releases).filter(isRelease) : [];
   const asked = args.filter(isRelease);
@@ -53,6 +59,7 @@ function legs(): string[] {
 async function runLeg(name: string, form: readonly string[]): Promise<{ results: Result[]; code: number }> {
   const entered = name === 'installed' || !releases ? undefined : enterRelease(join(releases, name), name);
   try {
+    if (entered !== undefined) makeReady(entered.folder);
     const path = entered === undefined ? process.env.PATH : `${entered.folder}${delimiter}${process.env.PATH}`;
     const { AMQP_URL: _, ...inherited } = process.env;
     const child = spawn(process.execPath, [program, '--json', ...form, ...args.filter((arg) => !isRelease(arg))], {
