@@ -46,7 +46,8 @@ const longest = { name: 255, message: 4_096, stack: 16_384, historyMessage: 1_02
  * @returns undefined when even the rest is too large, or when the original's cannot be encoded: then no copy can be published
  */
 export function failureHeaders(input: FailureInput): HeaderTable | undefined {
-  const headers = { ...without(input.headers, isBrokerOrOwnHeader), ...ownHeaders(input) };
+  const headers = ownHeaders(input);
+  addForeign(headers, input.headers, isBrokerOrOwnHeader);
   return fitted(headers, input.limitBytes - propertyExcess(input.properties));
 }
 
@@ -62,7 +63,9 @@ export function sentOnHeaders(
   properties: MessageProperties,
   limitBytes: number,
 ): HeaderTable | undefined {
-  return fitted(without(headers, isBrokerHeader), limitBytes - propertyExcess(properties));
+  const kept: Record<string, unknown> = {};
+  addForeign(kept, headers, isBrokerHeader);
+  return fitted(kept, limitBytes - propertyExcess(properties));
 }
 
 /** The properties of a copy: as they came, but persistent, and without what would harm it. */
@@ -81,12 +84,17 @@ function isBrokerHeader(name: string): boolean {
 }
 
 function isBrokerOrOwnHeader(name: string): boolean {
-  return isBrokerHeader(name) || ownHeader.has(name);
+  return ownHeader.has(name) || isBrokerHeader(name);
 }
 
-function without(headers: HeaderTable, isDropped: (name: string) => boolean): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !isDropped(name)));
+function addForeign(to: Record<string, unknown>, from: HeaderTable, isDropped: (name: string) => boolean): void {
+  for (const name of Object.keys(from)) {
+    // Not assigned: a header may be called `__proto__`.
+    if (!isDropped(name)) Object.defineProperty(to, name, { ...plain, value: from[name] });
+  }
 }
+
+const plain = { configurable: true, enumerable: true, writable: true } as const;
 
 function ownHeaders(input: FailureInput): Record<string, unknown> {
   const before = readFailure(input.headers);
@@ -124,8 +132,12 @@ function shortened({ at, name, message, consumer }: HistoryEntry): HistoryEntry 
   };
 }
 
+/** The last moment that was written: many messages fail in one millisecond. */
+let written = { epochMs: 0, text: '1970-01-01T00:00:00.000Z' };
+
 function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  if (epochMs !== written.epochMs) written = { epochMs, text: new Date(epochMs).toISOString() };
+  return written.text;
 }
 
 /** An error's text; undefined where there is none. Errors are foreign too: a getter may throw, a message be a number. */
