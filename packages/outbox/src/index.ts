@@ -1,0 +1,2 @@
+// The whole promise of semver, readable in one screen.
+export {};
