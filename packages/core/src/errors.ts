@@ -25,6 +25,14 @@ export const errorCodes = [
   'SUREHOP_PUBLISH_UNKNOWN',
   'SUREHOP_HANDLER_TIMEOUT',
   'SUREHOP_CLOSE_TIMEOUT',
+  // spool
+  'SUREHOP_SPOOL_LOCKED',
+  'SUREHOP_SPOOL_UNUSABLE',
+  'SUREHOP_SPOOL_WRITE_FAILED',
+  'SUREHOP_SPOOL_FULL',
+  'SUREHOP_SPOOL_EXPIRED',
+  'SUREHOP_SPOOL_DAMAGED',
+  'SUREHOP_MESSAGE_ID_REUSED',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

@@ -29,7 +29,7 @@ export {
 export { isDeadLetter, isRetryLater } from './handler.ts'; // consumer
 export type { Link } from './link.ts'; // publisher, consumer
 export type { LinkSession } from './link-session.ts'; // publisher, consumer
-export { errorFields, guardedLogger } from './logger.ts'; // publisher, consumer
+export { defaultLogger, errorFields, guardedLogger } from './logger.ts'; // publisher, consumer, outbox
 export type { IncomingMessage, OutgoingMessage } from './message.ts'; // publisher, consumer, testing
 export { deadLetterName, rungName } from './names.ts'; // consumer
 export { boolean, functionOption, integer, kindOf, knownKeys, nonEmptyString, oneOf } from './option-checks.ts'; // publisher, consumer
