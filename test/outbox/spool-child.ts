@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { createSpoolingPublisher } from '@surehop/outbox';
@@ -17,11 +18,19 @@ export interface SpoolChildAssignment {
   readonly count?: number;
   /** So many at a time. */
   readonly together: number;
+  /** Rests so long after each of these groups, in milliseconds. @default 0 */
+  readonly pauseMs?: number;
   readonly bodyBytes: number;
 }
 
 /** One line of what the process says. */
-export type Said = { readonly id: string; readonly storedBy?: 'disk' | 'broker'; readonly code?: string };
+export interface Said {
+  readonly id: string;
+  readonly storedBy?: 'disk' | 'broker';
+  readonly code?: string;
+  /** In the end: how long its event loop was held up at the most, while it published. */
+  readonly heldUpMs?: number;
+}
 
 /** A process that publishes by way of a spool, and says of each message what its promise said, before anything else. */
 export class SpoolChild implements AsyncDisposable {
@@ -79,11 +88,13 @@ export class SpoolChild implements AsyncDisposable {
 
 async function main(assignment: SpoolChildAssignment): Promise<void> {
   const { file, url, queue = 'orders', prefix = 'm', from = 1, count = Number.POSITIVE_INFINITY } = assignment;
-  const { together, bodyBytes } = assignment;
+  const { together, bodyBytes, pauseMs = 0 } = assignment;
   const rabbit = url === undefined ? new Promise<never>(() => undefined) : connect({ url, waitMs: 2 ** 31 });
   const publisher = await createSpoolingPublisher(rabbit, { file });
   const orders = defineQueue<string>(queue);
   const body = 'x'.repeat(bodyBytes);
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
   for (let next = from; next < from + count; next += together) {
     const ids = Array.from(
       { length: Math.min(together, from + count - next) },
@@ -97,7 +108,9 @@ async function main(assignment: SpoolChildAssignment): Promise<void> {
         ),
       ),
     );
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+  say({ id: 'end', heldUpMs: delay.max / 1e6 });
   await publisher.close();
   process.exit(0); // its connection may be away, and would be waited for
 }

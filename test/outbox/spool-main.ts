@@ -28,7 +28,15 @@ async function main(): Promise<void> {
     else {
       const [messages, kills] = [Number(values.messages), Number(values.kills)];
       const awayMs = Number(values.away) * 1_000;
-      const report = await spoolLoad({ vhost, file: join(folder, 'spool'), messages, awayMs, kills, say });
+      const report = await spoolLoad({
+        vhost,
+        file: join(folder, 'spool'),
+        messages,
+        awayMs,
+        perSecond: 4_000,
+        kills,
+        say,
+      });
       const { lost, phantom, hung, stuck, ...numbers } = report;
       say(
         JSON.stringify({

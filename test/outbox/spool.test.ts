@@ -179,6 +179,7 @@ describe('a spooling publisher', () => {
       numbered(10).map((id) => `${id} expired`),
     );
     broker.heal();
+    await until(opened, () => expect(publisher.health().phase).toBe('forwarding'));
     await publisher.retry(aside.map(({ position }) => position));
     await until(opened, () => expect(publisher.health()).toMatchObject({ depth: 0, setAside: 0 }));
     expect(new Set(idsIn(opened).slice(1))).toEqual(new Set(numbered(10)));

@@ -1,7 +1,5 @@
 import type { MessageRow, Packed } from './protocol.ts';
 
-export const nothing: Packed = { rows: [], lengths: [], contents: new Uint8Array(0) };
-
 export function pack(messages: readonly { readonly row: MessageRow; readonly content: Uint8Array }[]): Packed {
   const lengths = messages.map(({ content }) => content.length);
   const contents = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));

@@ -37,7 +37,11 @@ export class SpoolThread {
   constructor(options: SpoolThreadOptions) {
     this.#options = options;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), { name: 'surehop spool' });
+    this.#worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
+      name: 'surehop spool',
+      // Not those of the process, which may be for its main module only. Node 22 calls node:sqlite experimental.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
     this.#worker.on('message', (answer: Answer) => this.#onAnswer(answer));
     this.#worker.on('error', (cause) => this.#onEnded(cause));
     this.#ended = new Promise((resolve) => {
