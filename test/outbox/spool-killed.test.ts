@@ -76,7 +76,7 @@ test.runIf(hasStrace)(
     const syncMs = 200;
     const inject = `inject=fsync,fdatasync:delay_enter=${syncMs * 1_000}`;
     const slowly = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject];
-    const groups = 5;
+    const groups = 8;
     await using child = new SpoolChild({ file, together: 50, bodyBytes: 100, count: groups * 50 }, slowly);
     await eventually(() => expect(child.stored.length, child.stderr).toBeGreaterThan(0), 15_000);
     const firstAt = performance.now();

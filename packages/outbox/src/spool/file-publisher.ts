@@ -22,7 +22,7 @@ import {
   type SetAsideSpoolMessage,
   setAsideMessage,
 } from './set-aside.ts';
-import { Spool } from './spool.ts';
+import { Spool, type SpoolFigures } from './spool.ts';
 import type { SpoolHealth } from './spool-health.ts';
 import { connectFailed, logOf, SpoolLink } from './spool-link.ts';
 import type { ResolvedSpoolOptions } from './spool-options.ts';
@@ -31,8 +31,14 @@ import { SpoolThread } from './spool-thread.ts';
 import type { SpoolingPublisher } from './spooling-publisher.ts';
 
 /** Before the file is open. */
-const nothing = {
-  ...{ depth: 0, depthBytes: 0, oldestMs: 0, waiting: 0, unconfirmed: 0, commits: 0, sentPerSecond: 0 },
+const noFigures: SpoolFigures = {
+  depth: 0,
+  depthBytes: 0,
+  oldestMs: 0,
+  waiting: 0,
+  unconfirmed: 0,
+  commits: 0,
+  sentPerSecond: 0,
   writeError: undefined,
 };
 const closeTimeoutMs = 10_000;
@@ -139,8 +145,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
   health(): SpoolHealth {
     const { deferred: retrying, setAside } = this.#thread.standing;
     return {
-      ...nothing,
-      ...this.#spool?.figures,
+      ...(this.#spool?.figures ?? noFigures),
       stalledMs: this.#link.stalledMs,
       file: this.#options.file,
       phase: this.#phase(),

@@ -12,6 +12,7 @@ import type { Batch, Chunk, Opened } from './protocol.ts';
 import { SendRate } from './send-rate.ts';
 import type { Sender } from './sender.ts';
 import { SentIds } from './sent-ids.ts';
+import type { SpoolHealth } from './spool-health.ts';
 import type { ResolvedSpoolOptions } from './spool-options.ts';
 import type { SpoolThread } from './spool-thread.ts';
 import { SteadyTime } from './steady-time.ts';
@@ -29,6 +30,11 @@ export interface SpoolParts {
   /** Whether the broker can be sent to now. */
   readonly isOpen: () => boolean;
 }
+
+export type SpoolFigures = Pick<
+  SpoolHealth,
+  'depth' | 'depthBytes' | 'oldestMs' | 'waiting' | 'unconfirmed' | 'commits' | 'sentPerSecond' | 'writeError'
+>;
 
 /** Sets aside so many at once. */
 const mostExpired = 500;
@@ -90,27 +96,29 @@ export class Spool {
       onReadFailed: (error) => log().error({ file: options.file, ...errorFields(error) }, 'a spool cannot be read'),
     });
     const shared = {
-      ...{ options, log, time, rate: this.#rate, sentIds: new SentIds(), isOpen: parts.isOpen },
-      ...{ holdings: this.#holdings, acceptance: this.#acceptance, commits: this.#commits, forwarder: this.#forwarder },
+      options,
+      log,
+      time,
+      rate: this.#rate,
+      sentIds: new SentIds(),
+      isOpen: parts.isOpen,
+      holdings: this.#holdings,
+      acceptance: this.#acceptance,
+      commits: this.#commits,
+      forwarder: this.#forwarder,
     };
     const outcomes = new Outcomes(shared);
     this.#intake = new Intake(shared);
   }
 
-  get figures(): {
-    readonly depth: number;
-    readonly depthBytes: number;
-    readonly oldestMs: number;
-    readonly waiting: number;
-    readonly unconfirmed: number;
-    readonly commits: number;
-    readonly sentPerSecond: number;
-    readonly writeError: string | undefined;
-  } {
-    const { depth, bytes: depthBytes, oldestMs } = this.#holdings;
+  get figures(): SpoolFigures {
     return {
-      ...{ depth, depthBytes, oldestMs, waiting: this.#acceptance.waiting, commits: this.#commits.commits },
+      depth: this.#holdings.depth,
+      depthBytes: this.#holdings.bytes,
+      oldestMs: this.#holdings.oldestMs,
+      waiting: this.#acceptance.waiting,
       unconfirmed: this.#forwarder.onTheWay.size,
+      commits: this.#commits.commits,
       sentPerSecond: this.#rate.perSecond(),
       writeError: this.#writeError?.message,
     };
