@@ -56,7 +56,8 @@ describe('a spool on a full disk', () => {
     const disk = smallDisk();
     if (disk === undefined) return context.skip('no right to mount a file system');
     await using broker = createTestBroker();
-    await using publisher = await createSpoolingPublisher(await broker.connect(), { file: join(disk, 'spool') });
+    const rabbit = await broker.connect({ log: keepingLogger().log });
+    await using publisher = await createSpoolingPublisher(rabbit, { file: join(disk, 'spool') });
     const receipt = await publisher.publish(orders, 'x'.repeat(4_000_000));
     expect(receipt.storedBy).toBe('broker');
     expect(broker.counts('orders').ready).toBe(1);

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSpoolingPublisher, type SpoolingPublisher, type SpoolOptions } from '@surehop/outbox';
 import { connect, defineExchange, defineQueue, type Rabbit } from '@surehop/publisher';
@@ -66,6 +67,18 @@ describe('a spooling publisher', () => {
     await until(opened, () => expect(publisher.health().sentPerSecond).toBeGreaterThan(50), 500);
   });
 
+  test('gives the disk back what an outage took', async () => {
+    const opened = await open();
+    const { publisher, file } = opened;
+    away(opened);
+    const body = 'x'.repeat(20_000);
+    await Promise.all(numbered(500).map(() => publisher.publish(orders, body)));
+    opened.broker.heal();
+    await until(opened, () => expect(publisher.health().depth).toBe(0));
+    await publisher.close();
+    expect(statSync(file).size).toBeLessThan(1_500_000);
+  });
+
   test('goes on in order where new messages come while old ones are sent', async () => {
     const opened = await open({ maxUnconfirmed: 7 });
     away(opened);
@@ -122,7 +135,7 @@ describe('a spooling publisher', () => {
     const before = await createSpoolingPublisher(new Promise<never>(() => undefined), { file });
     await before.publish(orders, 'old');
     await before.close();
-    const opened = await open({ file, contracts: [defineQueue('orders', { retry: { delaysMs: [5] } })] });
+    const opened = await open({ file, contracts: [defineQueue<string>('orders', { retry: { delaysMs: [5] } })] });
     await until(opened, () => expect(opened.publisher.health().depth).toBe(0));
     expect(opened.broker.queues().filter((name) => name.includes('retry'))).toEqual(['orders.retry.5']);
   });

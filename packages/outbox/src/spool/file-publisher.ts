@@ -78,7 +78,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
     try {
       const opened = await this.#thread.ask('open', { file, epochMs: clock.epochMs() });
       this.#contracts = new ContractShelf(opened.contracts);
-      for (const contract of contracts) this.#contracts.add(contract as Contract);
+      for (const contract of contracts) this.#contracts.add(contract);
       this.#spool = new Spool({
         options: this.#options,
         effects: this.#effects,

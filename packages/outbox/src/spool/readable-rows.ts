@@ -1,8 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { isCorruption } from './file-fault.ts';
 import { checksumOf } from './row-checksum.ts';
-
-export type Row = Record<string, unknown>;
+import type { Row } from './stored-row.ts';
 
 /** Numbers that are tried one by one behind what cannot be read; then the steps double. More than a page has rows. */
 const triedOneByOne = 4_096;

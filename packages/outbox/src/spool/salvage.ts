@@ -15,8 +15,9 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Damage } from './damage.ts';
 import { isCorruption } from './file-fault.ts';
-import { type Row, readableRows } from './readable-rows.ts';
+import { readableRows } from './readable-rows.ts';
 import { createTables, formatVersion, messageColumns, pageSize, setAsideColumns } from './schema.ts';
+import type { Row } from './stored-row.ts';
 
 const mostNamed = 1_000;
 /** A size in a header that is so many times the file's is nonsense. */

@@ -5,14 +5,15 @@ import type { Batch, Chunk, Committed, MessageRow, Opened, Requests, SetAsideRow
 import { Reserve } from './reserve.ts';
 import { checksumOf } from './row-checksum.ts';
 import { messageColumns, prepareForWriting, setAsideColumns } from './schema.ts';
+import { isSameMessage, messageRow, type Row } from './stored-row.ts';
 import { Totals } from './totals.ts';
-
-type Row = Record<string, unknown>;
 
 /** Of a full disk: so many are taken out at once. */
 const smallStep = 50;
-/** 1 MiB. */
-const shrinkFromPages = 256;
+/** 1 MiB: not worth the work. */
+const fewPages = 256;
+/** 16 MiB. */
+const shrinkPages = 4_096;
 
 /** The tables of one spool file. Everything here blocks: it belongs on a thread of its own. */
 export class SpoolDatabase {
@@ -161,7 +162,13 @@ export class SpoolDatabase {
   }
 
   close(): void {
-    this.#db.close();
+    try {
+      this.#shrink(2 ** 31 - 1);
+    } catch {
+      // Of no consequence: what is wrong with disk or file, the next process finds.
+    } finally {
+      this.#db.close();
+    }
   }
 
   #transaction<T>(work: () => T): T {
@@ -204,11 +211,11 @@ export class SpoolDatabase {
     for (const seq of seqs) this.#remove(seq);
   }
 
-  /** Gives the disk back what a long outage took. */
-  #shrink(): void {
+  /** Gives the disk back what a long outage took, some of it at a time. */
+  #shrink(pages: number = shrinkPages): void {
     const free = Number(this.#get('PRAGMA freelist_count')?.freelist_count);
     const all = Number(this.#get('PRAGMA page_count')?.page_count);
-    if (free > shrinkFromPages && free > all / 2) this.#db.exec(`PRAGMA incremental_vacuum(${shrinkFromPages})`);
+    if (free > fewPages && free > all / 2) this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
   }
 
   #applyOutcomes({ deferred, refused, now }: Batch): void {
@@ -228,7 +235,7 @@ export class SpoolDatabase {
   #insert(row: MessageRow, content: Uint8Array): boolean | undefined {
     const { id, exchange, routingKey } = row;
     const aside = this.#totals.hasSetAside ? this.#get('SELECT * FROM set_aside WHERE id = ?', id) : undefined;
-    if (aside !== undefined && !isSame(aside, row, content)) return false;
+    if (aside !== undefined && !isSameMessage(aside, row, content)) return false;
     const bytes = content.length + (row.headers?.length ?? 0);
     const sql = `INSERT INTO messages (${messageColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?) ON CONFLICT (id) DO NOTHING`;
     const changes = this.#run(sql, [
@@ -250,7 +257,7 @@ export class SpoolDatabase {
       return undefined;
     }
     const present = this.#get('SELECT * FROM messages WHERE id = ?', id);
-    return present !== undefined && isSame(present, row, content);
+    return present !== undefined && isSameMessage(present, row, content);
   }
 
   #remove(seq: number): void {
@@ -325,24 +332,4 @@ export class SpoolDatabase {
   #run(sql: string, args: readonly (string | number | null | Uint8Array)[]): number {
     return Number(this.#statement(sql).run(...args).changes);
   }
-}
-
-function messageRow(row: Row): MessageRow {
-  return {
-    seq: Number(row.seq),
-    id: String(row.id),
-    contract: row.contract === null ? undefined : String(row.contract),
-    exchange: String(row.exchange),
-    routingKey: String(row.routing_key),
-    properties: String(row.properties),
-    headers: row.headers === null ? undefined : String(row.headers),
-    acceptedAt: Number(row.accepted_at),
-    attempts: Number(row.attempts),
-  };
-}
-
-/** One id is one message: one body, to one address. */
-function isSame(present: Row, { exchange, routingKey }: MessageRow, content: Uint8Array): boolean {
-  const isThere = present.exchange === exchange && present.routing_key === routingKey;
-  return isThere && Buffer.compare(present.content as Uint8Array, content) === 0;
 }

@@ -7,7 +7,7 @@ test('undefined means the default, and the file is found from wherever the proce
   const resolved = resolveSpoolOptions({
     file: 'spool',
     maxAgeMs: undefined as never,
-    contracts: [defineQueue<never>('q')],
+    contracts: [defineQueue<{ total: number }>('q')],
   });
   expect(resolved).toMatchObject({ file: resolve('spool'), maxAgeMs: 604_800_000, whenFull: 'reject' });
 });

@@ -67,7 +67,7 @@ export interface SpoolOptions {
    * where a contract has changed since, so that its topology is declared as it is now.
    * @default [] (a contract counts as changed from its first publish on)
    */
-  readonly contracts?: readonly (QueueContract<never, unknown> | ExchangeContract<never, unknown>)[];
+  readonly contracts?: readonly (QueueContract | ExchangeContract)[];
   /**
    * How often depth, oldest age, rate and set-aside count are logged while there is something to tell, in milliseconds.
    * @default 60_000
