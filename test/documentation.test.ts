@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveConsumerOptions } from '../packages/consumer/src/consumer-options.ts';
 import { headerNames } from '../packages/core/src/failure-record.ts';
 import { resolveConnectOptions } from '../packages/core/src/options.ts';
+import { resolveSpoolOptions } from '../packages/outbox/src/spool/spool-options.ts';
 import { resolvePublisherOptions } from '../packages/publisher/src/publisher-options.ts';
 
 describe('docs/errors.md', () => {
@@ -80,6 +81,14 @@ describe.each([
     type: 'ConsumerOptions',
     readme: 'packages/consumer/README.md',
     defaults: { ...resolveConsumerOptions({}, false), prefetch: 'concurrency' },
+    without: [],
+  },
+  {
+    of: 'createSpoolingPublisher()',
+    source: 'packages/outbox/src/spool/spool-options.ts',
+    type: 'SpoolOptions',
+    readme: 'docs/spool.md',
+    defaults: { ...resolveSpoolOptions({ file: 'spool' }), file: undefined },
     without: [],
   },
 ])('$readme', ({ of, source, type, readme, defaults, without }) => {

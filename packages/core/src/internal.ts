@@ -4,7 +4,7 @@ export { Aborts } from './aborts.ts'; // publisher, consumer
 export { type Backoff, fullJitter } from './backoff.ts'; // publisher, consumer
 export { brokerTraits } from './broker-version.ts'; // the test that holds the README's table of brokers
 export { ConfirmedChannel, type ConfirmedChannelOptions, type Outcome, type Sending } from './confirmed-channel.ts'; // publisher, consumer
-export { Deadlines, type WithDeadline } from './deadlines.ts'; // publisher, consumer
+export { Deadlines, type WithDeadline } from './deadlines.ts'; // publisher, consumer, outbox
 export {
   type BindingDeclaration,
   type ChannelListeners,
@@ -32,7 +32,7 @@ export { isDeadLetter, isRetryLater } from './handler.ts'; // consumer
 export type { Link } from './link.ts'; // publisher, consumer
 export type { LinkSession } from './link-session.ts'; // publisher, consumer
 export { LinkedList, type Place } from './linked-list.ts'; // publisher, consumer
-export { errorFields, guardedLogger } from './logger.ts'; // publisher, consumer
+export { defaultLogger, errorFields, guardedLogger } from './logger.ts'; // publisher, consumer, outbox
 export type { IncomingMessage, OutgoingMessage } from './message.ts'; // publisher, consumer, testing
 export { deadLetterName, rungName } from './names.ts'; // consumer
 export { boolean, functionOption, integer, kindOf, knownKeys, nonEmptyString, oneOf } from './option-checks.ts'; // publisher, consumer
