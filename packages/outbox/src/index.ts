@@ -1,2 +1,38 @@
 // The whole promise of semver, readable in one screen.
-export {};
+export {
+  type CloseOptions,
+  type ConnectOptions,
+  connect,
+  DeadLetter,
+  defineExchange,
+  defineQueue,
+  type ErrorCode,
+  type ExchangeContract,
+  errorCodes,
+  type Handler,
+  isSurehopError,
+  type OutboxMessage,
+  type OutboxResult,
+  type OutboxStats,
+  type OutboxStore,
+  type OutboxStoreContext,
+  type QueueContract,
+  type Rabbit,
+  type ReceivedMessage,
+  type RelayHealth,
+  type SetAsideMessage,
+  SurehopError,
+} from '@surehop/core';
+// Outbox and inbox on PostgreSQL.
+export { type Migration, migrate, migrations, outboxSql, type SchemaOptions } from './postgres/migrations.ts';
+export {
+  createOutbox,
+  type Outbox,
+  type OutboxOptions,
+  type OutboxPublishOptions,
+  type OutboxReceipt,
+} from './postgres/outbox.ts';
+export { type PostgresOutboxOptions, postgresOutbox } from './postgres/outbox-store.ts';
+export type { ClientPool, PoolClient, Queryable } from './postgres/queryable.ts';
+export { createRelay, type Relay } from './relay/relay.ts';
+export type { RelayOptions } from './relay/relay-options.ts';

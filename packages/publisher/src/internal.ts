@@ -1,0 +1,4 @@
+// For @surehop/* only, no semver; every line says who needs it.
+export { checkBody, encodeBody } from './body.ts'; // outbox
+export type { Contract } from './pending.ts'; // outbox
+export { destinationOf } from './publish-options.ts'; // outbox
