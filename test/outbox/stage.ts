@@ -25,7 +25,7 @@ export async function openStore(postgres: Postgres, options: pg.PoolConfig = {})
     rows: async <T>(text: string, params?: unknown[]) => (await pool.query(text, params)).rows as T[],
     within: async (work) => {
       await using one = await lent(pool);
-      return transaction(one.client, work);
+      return await transaction(one.client, work);
     },
     async [Symbol.asyncDispose]() {
       await pool.end();

@@ -23,6 +23,10 @@ export {
   type SetAsideMessage,
   SurehopError,
 } from '@surehop/core';
+export type { IdOf } from './inbox/identity.ts';
+export { createInbox, type Inbox, type InboxHandler } from './inbox/inbox.ts';
+export type { InboxOptions } from './inbox/inbox-options.ts';
+export { createMemoryInbox, type MemoryInbox, type MemoryInboxOptions } from './inbox/memory-inbox.ts';
 // Outbox and inbox on PostgreSQL.
 export { type Migration, migrate, migrations, outboxSql, type SchemaOptions } from './postgres/migrations.ts';
 export {

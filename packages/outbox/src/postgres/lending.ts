@@ -37,3 +37,32 @@ export function lend<C extends PoolClient>(
     }
   });
 }
+
+/** A client while it is lent: without a listener, the loss of its connection would end the process. */
+export class Loan<C extends PoolClient> {
+  readonly client: C;
+  #isBroken = false;
+  readonly #onError = (): void => {
+    this.#isBroken = true;
+  };
+
+  /** As {@link lend}. */
+  static async of<C extends PoolClient>(...asked: Parameters<typeof lend<C>>): Promise<Loan<C>> {
+    return new Loan(await lend(...asked));
+  }
+
+  private constructor(client: C) {
+    this.client = client;
+    client.on('error', this.#onError);
+  }
+
+  /** The client cannot be used again: its connection is to end. */
+  breaks(): void {
+    this.#isBroken = true;
+  }
+
+  end(): void {
+    this.client.off('error', this.#onError);
+    this.client.release(this.#isBroken);
+  }
+}

@@ -9,7 +9,7 @@ import {
 } from '@surehop/core';
 import { integer, invalid, kindOf, knownKeys, oneOf, systemEffects } from '@surehop/core/internal';
 import { RetentionClock } from '../retention-clock.ts';
-import { lend } from './lending.ts';
+import { Loan } from './lending.ts';
 import { checkMigrations } from './migrations.ts';
 import { outboxStatements } from './outbox-statements.ts';
 import type { ClientPool, PoolClient } from './queryable.ts';
@@ -244,19 +244,13 @@ class PostgresOutboxStore implements OutboxStore {
 
   async #withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const clock = this.#context?.clock ?? systemEffects.clock;
-    const client = await lend(this.#pool, clock, clientTimeoutMs, what);
-    let isBroken = false;
-    const onError = (): void => {
-      isBroken = true;
-    };
-    client.on('error', onError);
+    const loan = await Loan.of(this.#pool, clock, clientTimeoutMs, what);
     try {
-      return await work(client);
+      return await work(loan.client);
     } catch (thrown) {
       throw storeError(thrown, what, '0001-outbox');
     } finally {
-      client.off('error', onError);
-      client.release(isBroken);
+      loan.end();
     }
   }
 

@@ -206,11 +206,14 @@ class PostgresOutbox implements Outbox {
 function checkPublishOptions(given: OutboxPublishOptions): void {
   knownKeys('outbox.publish', given, ['key', 'routingKey', 'headers', 'messageId', 'properties']);
   if (given.properties !== undefined) knownKeys('properties of outbox.publish', given.properties, properties);
-  if (given.messageId !== undefined) nonEmptyString('messageId', given.messageId);
-  if (given.key === undefined) return;
-  nonEmptyString('key', given.key);
-  if (Buffer.byteLength(given.key) > 255 || given.key.includes('\0')) {
-    invalid('key must not be longer than 255 bytes, and have no NUL');
+  for (const option of ['messageId', 'key'] as const) {
+    if (given[option] !== undefined) nonEmptyString(option, given[option]);
+  }
+  for (const option of ['messageId', 'key', 'routingKey'] as const) {
+    if (given[option]?.includes('\0')) invalid(`${option} must not contain NUL: PostgreSQL cannot store it`);
+  }
+  if (given.key !== undefined && Buffer.byteLength(given.key) > 255) {
+    invalid('key must not be longer than 255 bytes');
   }
 }
 

@@ -8,6 +8,7 @@ export interface Queryable {
 
 /** A client of `pg`, as a pool lends it. */
 export interface PoolClient extends Queryable {
+  query(text: string, params?: unknown[]): Promise<{ readonly rows: readonly unknown[]; readonly command?: string }>;
   /** @param destroy ends the connection instead of giving it back */
   release(destroy?: boolean | Error): void;
   // biome-ignore lint/suspicious/noExplicitAny: what pg's many overloads have in common

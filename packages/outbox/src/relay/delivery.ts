@@ -7,7 +7,7 @@ type Contract = QueueContract | ExchangeContract;
 
 export interface DeliveryOptions extends VerdictOptions {
   readonly publisher: Publisher;
-  readonly contracts: readonly (QueueContract<never, unknown> | ExchangeContract<never, unknown>)[];
+  readonly contracts: readonly Contract[];
   readonly clock: Clock;
   readonly deadlineMs: number;
 }
@@ -22,7 +22,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#contracts = new Map(options.contracts.map((given) => [placeOf(given), given as unknown as Contract]));
+    this.#contracts = new Map(options.contracts.map((given) => [placeOf(given), given]));
   }
 
   /** Never rejects. One result per message, in their order. */

@@ -6,7 +6,8 @@ export interface RelayOptions {
    * What the messages go to, where the relay is to declare it: queues and exchanges of contracts, on their first message.
    * @default none: what messages go to exists already
    */
-  readonly contracts?: readonly (QueueContract<never, unknown> | ExchangeContract<never, unknown>)[];
+  // biome-ignore lint/suspicious/noExplicitAny: contracts of any bodies, which were checked when they were stored
+  readonly contracts?: readonly (QueueContract<any, any> | ExchangeContract<any, any>)[];
   /**
    * How often to look for messages without having been woken, in milliseconds, 10 to 3_600_000.
    * @default 1_000
