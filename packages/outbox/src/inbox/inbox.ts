@@ -70,9 +70,9 @@ class PostgresInbox implements Inbox {
       ON CONFLICT (handler, message_id) DO NOTHING RETURNING true AS recorded`;
     this.#look = `SELECT digest = $3::bytea AS same FROM ${inbox} WHERE handler = $1::text AND message_id = $2::text`;
     this.#forget = `WITH gone AS (
-        DELETE FROM ${inbox} WHERE (handler, message_id) IN (
-          SELECT handler, message_id FROM ${inbox} WHERE handled_at < $1::timestamptz
-          ORDER BY handled_at LIMIT $2::int FOR UPDATE SKIP LOCKED)
+        DELETE FROM ${inbox} WHERE ctid = ANY (ARRAY(
+          SELECT ctid FROM ${inbox} WHERE handled_at < $1::timestamptz
+          ORDER BY handled_at LIMIT $2::int FOR UPDATE SKIP LOCKED))
         RETURNING handler
       )
       SELECT count(*)::int AS gone FROM gone`;

@@ -101,7 +101,10 @@ class LatestMessages implements MemoryInbox {
 
   async #run(key: string, digest: string, work: () => unknown): Promise<void> {
     let end: () => void = () => undefined;
-    this.#inHand.set(key, new Promise((resolve) => (end = resolve)));
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#inHand.set(key, ended);
     try {
       await work();
       this.#handled.set(key, digest);

@@ -146,7 +146,7 @@ function taking(outbox: string, inOrder: string): string {
       ) AS behind
     ), sized AS (
       SELECT o.*, sum(octet_length(o.content)) OVER (ORDER BY o.position) - octet_length(o.content) AS bytes_before
-      FROM taken JOIN ${outbox} AS o USING (position)
+      FROM ${outbox} AS o WHERE o.position = ANY (ARRAY(SELECT position FROM taken))
     )
     SELECT walk.found, walk.reached, m.position::text, m.message_id, m.key, m.exchange, m.routing_key, m.content,
       m.properties::text, m.headers::text, m.attempts, m.set_aside_at IS NOT NULL AS set_aside
