@@ -6,7 +6,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   core: ['amqplib', 'p-retry', 'pino', 'uuid', '@standard-schema/spec'],
   publisher: ['@surehop/core'],
   consumer: ['@surehop/core'],
-  outbox: ['@surehop/core', '@surehop/publisher', 'lru-cache'],
+  outbox: ['@surehop/core', '@surehop/publisher', 'lru-cache', 'pg'],
   testing: ['@surehop/core', 'pg', 'testcontainers'],
 };
 

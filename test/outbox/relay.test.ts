@@ -278,6 +278,19 @@ describe('housekeeping', () => {
     expect(await stage.vhost.messageIds('orders')).toEqual(names('m', 20));
   });
 
+  test('a store serves one relay', async () => {
+    await using stage = await openStage(broker, postgres);
+    const store = postgresOutbox(stage.pool);
+    await using relay = await createRelay(stage.rabbit, store, quick);
+    await expect(createRelay(stage.rabbit, store, quick)).rejects.toMatchObject({ code: 'SUREHOP_OPTION_INVALID' });
+    await add(stage, ['goes on']);
+    await untilSent(stage);
+    await relay.close();
+    await using _later = await createRelay(stage.rabbit, store, quick);
+    await add(stage, ['goes on again']);
+    await untilSent(stage);
+  });
+
   test('close() waits for what is on its way, and gives back its connection', async () => {
     await using stage = await openStage(broker, postgres);
     const relay = await createRelay(stage.rabbit, postgresOutbox(stage.pool), quick);

@@ -36,6 +36,7 @@ export async function openStore(postgres: Postgres, options: pg.PoolConfig = {})
 
 export function poolOf(database: Database, options: pg.PoolConfig = {}): pg.Pool {
   const pool = new pg.Pool({ connectionString: database.url(), max: 10, ...options });
+  pool.on('connect', (client) => client.on('error', () => {})); // whoever waits for an answer is told in any case
   pool.on('error', () => {}); // an idle connection was lost: the next one is asked for
   return pool;
 }

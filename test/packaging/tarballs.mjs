@@ -30,7 +30,7 @@ export async function makeTarballs(into) {
 async function checkContents(tarball) {
   const files = (await run('tar', ['-tzf', tarball])).trim().split('\n');
   const expected =
-    /^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+(?<!\.test(-d)?)\.(js|d\.ts|js\.map))$/;
+    /^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|outbox\.sql|dist\/.+(?<!\.test(-d)?)\.(js|d\.ts|js\.map))$/;
   const surprising = files.filter((file) => !expected.test(file));
   if (surprising.length > 0) throw new Error(`${tarball} holds ${surprising.join(', ')}`);
   if (!files.includes('package/LICENSE')) throw new Error(`${tarball} has no LICENSE`);

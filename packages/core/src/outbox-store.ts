@@ -66,7 +66,10 @@ export interface OutboxStoreContext {
 export interface OutboxStore {
   /** For people: what `health()` calls it. */
   readonly name: string;
-  /** Connects, and checks that the store is as this release needs it. A store that was closed may be opened again. */
+  /**
+   * Connects, and checks that the store is as this release needs it. It serves one relay at a time; when this rejects, it
+   * is as it was.
+   */
   open(context: OutboxStoreContext): Promise<void>;
   /**
    * Takes messages that are due, so that no other relay takes them meanwhile, and writes down what became of each. Dies

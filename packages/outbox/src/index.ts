@@ -1,5 +1,7 @@
 // The whole promise of semver, readable in one screen.
 export {
+  BodyInvalidError,
+  type BodyIssue,
   type CloseOptions,
   type ConnectOptions,
   connect,
@@ -10,7 +12,9 @@ export {
   type ExchangeContract,
   errorCodes,
   type Handler,
+  type HeaderTable,
   isSurehopError,
+  type Logger,
   type OutboxMessage,
   type OutboxResult,
   type OutboxStats,

@@ -25,7 +25,8 @@ const published = async (stage: Stage): Promise<boolean> =>
 /** Confirms take their time, so that there is some in which to hold up what comes after them. */
 async function whileItWaitsForConfirms(relay: ProxiedRelay, stage: Stage): Promise<void> {
   relay.broker.delay(300);
-  await eventually(async () => assert.ok(await stage.isTaking()), 20_000);
+  const since = await stage.now();
+  await eventually(async () => assert.ok(await stage.hasJustTaken(since)), 20_000);
 }
 
 const steps: readonly Step[] = [

@@ -81,6 +81,19 @@ export class Stage implements AsyncDisposable {
     return this.count(where).then((count) => count > 0);
   }
 
+  /** By the database's clock. */
+  async now(): Promise<string> {
+    const [row] = await this.store.rows<{ now: string }>('SELECT clock_timestamp()::text AS now');
+    return row?.now ?? '';
+  }
+
+  /** Whether a relay has taken messages after that moment, and less than 200 ms ago. */
+  hasJustTaken(since: string): Promise<boolean> {
+    const where = `FROM pg_stat_activity WHERE application_name = 'relay' AND state = 'idle in transaction'
+      AND xact_start > '${since}' AND clock_timestamp() - xact_start < interval '200 ms'`;
+    return this.count(where).then((count) => count > 0);
+  }
+
   /** How many messages have had their effect already, and are not marked as sent. */
   sentAndNotMarked(): Promise<number> {
     return this.count('FROM effect JOIN surehop.outbox ON message_id = id WHERE sent_at IS NULL');

@@ -61,10 +61,8 @@ export class Writer {
     const { pool, history, keys } = this.#options;
     let isCommitting = false;
     let client: pg.PoolClient | undefined;
-    const onError = (): void => undefined;
     try {
       client = await pool.connect();
-      client.on('error', onError);
       await client.query('BEGIN');
       await client.query('INSERT INTO purchase (id) VALUES ($1)', [id]);
       const key = keys === 0 ? {} : { key: `key ${Number(id) % keys}` };
@@ -72,7 +70,6 @@ export class Writer {
       isCommitting = true;
       await client.query('COMMIT');
       history.add({ kind: 'resolved', id, at: performance.now() });
-      client.off('error', onError);
       client.release();
     } catch (error) {
       client?.release(true);

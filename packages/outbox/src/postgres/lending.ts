@@ -16,29 +16,59 @@ export function lend<C extends PoolClient>(
   what: string,
 ): Promise<C> {
   return new Promise((resolve, reject) => {
-    let isLate = false;
-    const cancel = clock.setTimeout(() => {
-      isLate = true;
-      const text = `${what}: the pool had no free client within ${timeoutMs} ms; give it more (max), or look for one that is not released`;
-      reject(new SurehopError('SUREHOP_POOL_EXHAUSTED', text, { retryable: true }));
-    }, timeoutMs);
-    const failed = (thrown: unknown): void => {
+    let isOver = false;
+    const end = (settle: () => void): void => {
+      if (isOver) return;
+      isOver = true;
       cancel();
-      reject(storeError(thrown, what, ''));
+      settle();
     };
-    try {
-      pool.connect().then((client) => {
-        cancel();
-        if (isLate) client.release();
-        else resolve(client);
-      }, failed);
-    } catch (thrown) {
-      failed(thrown);
-    }
+    const cancel = clock.setTimeout(() => {
+      const text = `${what}: the pool had no free client within ${timeoutMs} ms; give it more (max), or look for one that is not released`;
+      end(() => reject(new SurehopError('SUREHOP_POOL_EXHAUSTED', text, { retryable: true })));
+    }, timeoutMs);
+    const onClient = (client: C): void => {
+      silence(client);
+      if (isOver) client.release();
+      else end(() => resolve(client));
+    };
+    const onFailed = (thrown: unknown): void => end(() => reject(storeError(thrown, what, '')));
+    connect(pool, onClient, onFailed);
   });
 }
 
-/** A client while it is lent: without a listener, the loss of its connection would end the process. */
+/**
+ * By callback, where the pool is one of `pg`: a server that shuts down may send its farewell in the same packet as its
+ * welcome, and a promise would tell of the client only after that.
+ */
+function connect<C extends PoolClient>(
+  pool: ClientPool<C>,
+  onClient: (client: C) => void,
+  onFailed: (thrown: unknown) => void,
+): void {
+  const callback = (error: unknown, client: C | undefined): void => {
+    if (client === undefined) onFailed(error);
+    else onClient(client);
+  };
+  try {
+    const returned: unknown = (pool.connect as (callback: unknown) => unknown).call(pool, callback);
+    if (returned instanceof Promise) returned.then(onClient, onFailed); // a pool that knows no callbacks
+  } catch (thrown) {
+    onFailed(thrown);
+  }
+}
+
+/** Those that have a listener of ours for good. */
+const silenced = new WeakSet<PoolClient>();
+
+/** Without any listener, the loss of a connection would end the process; whoever waits for an answer is told in any case. */
+function silence(client: PoolClient): void {
+  if (silenced.has(client)) return;
+  silenced.add(client);
+  client.on('error', () => undefined);
+}
+
+/** A client while it is lent. */
 export class Loan<C extends PoolClient> {
   readonly client: C;
   #isBroken = false;

@@ -17,7 +17,7 @@ export interface OutboxStatements {
 }
 
 /** In what of an outbox a bound count ends. */
-export const countedUpTo = 100_000;
+const countedUpTo = 100_000;
 
 /** @param passSetAside whether those behind a set-aside message of their key go on */
 export function outboxStatements(schemaName: string, passSetAside: boolean): OutboxStatements {

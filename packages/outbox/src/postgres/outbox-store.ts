@@ -62,7 +62,9 @@ const defaults = {
 const retryShare = 0.25;
 /** The longest delay that a relay asks for, in milliseconds: one that is due later was written by another clock. */
 const longestDelayMs = 3_600_000;
-const removedAtOnce = 1_000;
+const removedAtOnce = 2_000;
+/** So often in a row: what is left then is for the next time. */
+const removalsInARow = 100;
 const clientTimeoutMs = 10_000;
 const what = 'the outbox cannot be read';
 
@@ -120,9 +122,15 @@ class PostgresOutboxStore implements OutboxStore {
   }
 
   async open(context: OutboxStoreContext): Promise<void> {
+    if (this.#context !== undefined) invalid('a store serves one relay: make another one with postgresOutbox()');
     this.#context = context;
-    await this.#withClient((client) => checkMigrations(client, this.name, ['0001-outbox'], 'the relay cannot start'));
-    await this.#open();
+    try {
+      await this.#withClient((client) => checkMigrations(client, this.name, ['0001-outbox'], 'the relay cannot start'));
+      await this.#open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   async pass(send: (messages: readonly OutboxMessage[]) => Promise<readonly OutboxResult[]>): Promise<number> {
@@ -149,9 +157,11 @@ class PostgresOutboxStore implements OutboxStore {
     await this.#withClient(async (client) => {
       await client.query(this.#statements.repairDue, [longestDelayMs]);
       const before = await this.#retentionClock().cutoff(client, retentionMs);
-      for (let count = removedAtOnce; count === removedAtOnce; removed += count) {
+      for (let times = 0; times < removalsInARow; times += 1) {
         const { rows } = await client.query(this.#statements.removeSent, [before, removedAtOnce]);
-        count = (rows[0] as { removed: number } | undefined)?.removed ?? 0;
+        const count = (rows[0] as { removed: number } | undefined)?.removed ?? 0;
+        removed += count;
+        if (count < removedAtOnce) break;
       }
     });
     return removed;
@@ -176,6 +186,7 @@ class PostgresOutboxStore implements OutboxStore {
   async close(): Promise<void> {
     this.#session?.end();
     this.#session = undefined;
+    this.#context = undefined;
   }
 
   async #open(): Promise<Session> {

@@ -15,6 +15,7 @@ export class Session {
   readonly #onNotification: () => void;
   readonly #onError: () => void;
   #isOver = false;
+  #isEnded = false;
 
   /** @throws {SurehopError} SUREHOP_POOL_EXHAUSTED, SUREHOP_STORE_UNAVAILABLE; or what the database answers */
   static async open(pool: ClientPool, schema: string, { clock, wake }: OutboxStoreContext): Promise<Session> {
@@ -39,7 +40,7 @@ export class Session {
       wake();
     };
     client.on('notification', this.#onNotification);
-    client.on('error', this.#onError); // without a listener a lost connection would end the process
+    client.on('error', this.#onError);
     client.on('end', this.#onError);
   }
 
@@ -59,6 +60,4 @@ export class Session {
     this.#client.off('notification', this.#onNotification);
     this.#client.release(true);
   }
-
-  #isEnded = false;
 }

@@ -75,6 +75,7 @@ class StoreRelay implements Relay {
   #inspectAt = 0;
   #reportAt = 0;
   #running: Promise<void> = Promise.resolve();
+  #inspecting: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(rabbit: Rabbit, internals: RabbitInternals, store: OutboxStore, options: ResolvedRelayOptions) {
@@ -94,7 +95,6 @@ class StoreRelay implements Relay {
     try {
       await this.#store.open({ clock: effects.clock, log, wake: () => this.#wakeup.wake() });
     } catch (error) {
-      await this.#store.close();
       await this.#publisher.close();
       throw error;
     }
@@ -133,6 +133,7 @@ class StoreRelay implements Relay {
       this.#giveUp.abort(new SurehopError('SUREHOP_CLOSE_TIMEOUT', why, { retryable: false }));
     }, timeoutMs);
     await this.#running;
+    await this.#inspecting;
     cancel();
     this.#phase = 'closed';
     this.#internals.relays.delete(this);
@@ -148,7 +149,7 @@ class StoreRelay implements Relay {
     while (this.#closing === undefined) {
       if (!this.#isBrokerReady()) {
         this.#turnTo('waiting for the broker');
-        await this.#inspect();
+        this.#inspectWhenDue();
         await this.#wakeup.wait(Math.min(this.#options.pollMs, pauses.maxMs));
         continue;
       }
@@ -156,7 +157,7 @@ class StoreRelay implements Relay {
         const { taken, sent, stuck } = await this.#pass();
         failures = stuck && sent === 0 ? failures + 1 : 0;
         this.#turnTo(failures > 0 ? 'waiting for the broker' : 'running');
-        await this.#inspect();
+        this.#inspectWhenDue();
         if (failures > 0) await this.#wakeup.rest(pause(failures));
         else if (taken === 0) await this.#wakeup.wait(this.#options.pollMs);
       } catch (thrown) {
@@ -227,11 +228,19 @@ class StoreRelay implements Relay {
     else log.warn(fields, 'the relay waits');
   }
 
+  /** Beside the passes: to remove what is old may take longer than to send what is new. */
+  #inspectWhenDue(): void {
+    const { clock } = this.#internals.effects;
+    if (clock.now() < this.#inspectAt) return;
+    this.#inspectAt = Number.POSITIVE_INFINITY;
+    this.#inspecting = this.#inspect().finally(() => {
+      this.#inspectAt = clock.now() + this.#options.inspectMs;
+    });
+  }
+
   /** Never rejects: a store that does not answer is the next pass's trouble. */
   async #inspect(): Promise<void> {
     const { clock } = this.#internals.effects;
-    if (clock.now() < this.#inspectAt) return;
-    this.#inspectAt = clock.now() + this.#options.inspectMs;
     try {
       this.#stats = await settled(this.#store.stats(), this.#giveUp.signal);
       await settled(this.#store.removeSent(this.#options.retentionMs), this.#giveUp.signal);

@@ -1,17 +1,12 @@
 import { isSurehopError, type OutboxResult } from '@surehop/core';
 import { asError, fullJitter } from '@surehop/core/internal';
 
-/** What the broker, or the publisher in its place, has against one message. Everything else lies with the connection. */
-const refusals: ReadonlySet<string> = new Set([
-  'SUREHOP_UNROUTABLE',
-  'SUREHOP_REFUSED',
-  'SUREHOP_MESSAGE_TOO_LARGE',
-  'SUREHOP_HEADERS_TOO_LARGE',
-  'SUREHOP_PROPERTIES_INVALID',
-  'SUREHOP_EXCHANGE_NOT_FOUND',
-  'SUREHOP_ACCESS_REFUSED',
-  'SUREHOP_TOPOLOGY_MISMATCH',
-  'SUREHOP_OPTION_INVALID',
+/** What lies with the connection, or with us, and not with the message. */
+const passing: ReadonlySet<string> = new Set([
+  'SUREHOP_PUBLISH_NOT_SENT',
+  'SUREHOP_PUBLISH_UNKNOWN',
+  'SUREHOP_PUBLISHER_FULL',
+  'SUREHOP_CLOSED',
 ]);
 
 export interface VerdictOptions {
@@ -22,11 +17,17 @@ export interface VerdictOptions {
   readonly random: () => number;
 }
 
-/** Pure, given its randomness: what becomes of a message that was not confirmed. @param attempts that failed before */
+/**
+ * Pure, given its randomness: what becomes of a message that was not confirmed. What nobody has thought of counts against
+ * the message: set aside it is seen, where it would otherwise be tried for ever.
+ *
+ * @param attempts that failed before
+ */
 export function verdictOn(thrown: unknown, attempts: number, options: VerdictOptions): OutboxResult {
-  const code = isSurehopError(thrown) ? thrown.code : undefined;
-  if (code === undefined || !refusals.has(code)) return { status: 'waiting' };
-  const error = { code, message: asError(thrown).message };
+  const { name, message } = asError(thrown);
+  const code = isSurehopError(thrown) ? thrown.code : name;
+  if (passing.has(code)) return { status: 'waiting' };
+  const error = { code, message };
   if (attempts + 1 >= options.maxAttempts) return { status: 'set aside', error };
   return { status: 'failed', error, delayMs: delayMs(attempts + 1, options) };
 }
