@@ -6,7 +6,7 @@ import { resolveConsumerOptions } from '../packages/consumer/src/consumer-option
 import { headerNames } from '../packages/core/src/failure-record.ts';
 import { resolveConnectOptions } from '../packages/core/src/options.ts';
 import { resolveInboxOptions } from '../packages/outbox/src/inbox/inbox-options.ts';
-import { resolvePostgresOutboxOptions } from '../packages/outbox/src/postgres/outbox-store.ts';
+import { resolvePostgresOutboxOptions } from '../packages/outbox/src/postgres/postgres-outbox-options.ts';
 import { resolveRelayOptions } from '../packages/outbox/src/relay/relay-options.ts';
 import { resolvePublisherOptions } from '../packages/publisher/src/publisher-options.ts';
 
@@ -95,7 +95,7 @@ describe.each([
   },
   {
     of: 'postgresOutbox()',
-    source: 'packages/outbox/src/postgres/outbox-store.ts',
+    source: 'packages/outbox/src/postgres/postgres-outbox-options.ts',
     type: 'PostgresOutboxOptions',
     readme: 'packages/outbox/README.md',
     defaults: resolvePostgresOutboxOptions({}),

@@ -1,5 +1,5 @@
 import { createOutbox, defineExchange, defineQueue, isSurehopError, type Queryable } from '@surehop/outbox';
-import { attachPostgres } from '@surehop/testing';
+import { attachPostgres, eventually } from '@surehop/testing';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { lent, openStore, type Store } from './stage.ts';
@@ -167,5 +167,21 @@ describe('outbox.publish()', () => {
     };
     await Promise.all(Array.from({ length: 60 }, (_, number) => add(`o${number}`)));
     expect((await idsInOutbox()).filter((id) => /^o\d/.test(id))).toEqual(commits);
+  });
+
+  test('whoever adds to a key waits for those who did and have not ended', async () => {
+    await using first = await lent(store.pool);
+    await first.client.query('BEGIN');
+    await outbox.publish(first.client, orders, { id: '1' }, { messageId: 'w1', key: 'waiting' });
+    const second = store.within((tx) => outbox.publish(tx, orders, { id: '2' }, { messageId: 'w2', key: 'waiting' }));
+    await store.within((tx) => outbox.publish(tx, orders, { id: '3' }, { messageId: 'w3', key: 'another' }));
+    await eventually(async () => {
+      const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+      expect(await store.rows(waiting)).toHaveLength(1);
+    });
+    await first.client.query('COMMIT');
+    await second;
+    const rows = "SELECT message_id FROM surehop.outbox WHERE key = 'waiting' ORDER BY position";
+    expect(await store.rows(rows)).toEqual([{ message_id: 'w1' }, { message_id: 'w2' }]);
   });
 });

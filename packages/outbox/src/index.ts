@@ -40,7 +40,8 @@ export {
   type OutboxPublishOptions,
   type OutboxReceipt,
 } from './postgres/outbox.ts';
-export { type PostgresOutboxOptions, postgresOutbox } from './postgres/outbox-store.ts';
+export { postgresOutbox } from './postgres/outbox-store.ts';
+export type { PostgresOutboxOptions } from './postgres/postgres-outbox-options.ts';
 export type { ClientPool, PoolClient, Queryable } from './postgres/queryable.ts';
 export { createRelay, type Relay } from './relay/relay.ts';
 export type { RelayOptions } from './relay/relay-options.ts';

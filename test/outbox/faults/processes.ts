@@ -38,12 +38,6 @@ export class Child implements AsyncDisposable {
     await this.#ended;
   }
 
-  /** In order. */
-  async end(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.send('end');
-    await this.#ended;
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
   }

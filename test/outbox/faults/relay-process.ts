@@ -15,9 +15,4 @@ pool.on('error', () => {});
 const rabbit = await connect({ url: amqpUrl, heartbeatSeconds: 2, waitMs: 60_000, log: keepingLogger().log });
 const options = { contracts: [orders], pollMs: 200, deadlineMs: 5_000, inspectMs: 1_000 };
 await eventually(() => createRelay(rabbit, postgresOutbox(pool, { batchSize: 100 }), options), 60_000);
-process.on('message', async () => {
-  await rabbit.close();
-  await pool.end();
-  process.exit();
-});
 process.send?.('ready');

@@ -17,9 +17,4 @@ const handler = createInbox().handle<{ readonly id: string }, pg.PoolClient>(poo
   tx.query('INSERT INTO effect (id) VALUES ($1)', [body.id]),
 );
 await createConsumer(rabbit, orders, handler, { concurrency });
-process.on('message', async () => {
-  await rabbit.close();
-  await pool.end();
-  process.exit();
-});
 process.send?.('ready');

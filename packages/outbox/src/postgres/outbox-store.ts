@@ -1,62 +1,26 @@
-import {
-  type OutboxMessage,
-  type OutboxResult,
-  type OutboxStats,
-  type OutboxStore,
-  type OutboxStoreContext,
-  type SetAsideMessage,
-  SurehopError,
+import type {
+  OutboxMessage,
+  OutboxResult,
+  OutboxStats,
+  OutboxStore,
+  OutboxStoreContext,
+  SetAsideMessage,
 } from '@surehop/core';
-import { integer, invalid, kindOf, knownKeys, oneOf, systemEffects } from '@surehop/core/internal';
+import { integer, invalid, kindOf, knownKeys, systemEffects } from '@surehop/core/internal';
 import { RetentionClock } from '../retention-clock.ts';
 import { Loan } from './lending.ts';
 import { checkMigrations } from './migrations.ts';
 import { outboxStatements } from './outbox-statements.ts';
+import {
+  type PostgresOutboxOptions,
+  type ResolvedPostgresOutboxOptions,
+  resolvePostgresOutboxOptions,
+} from './postgres-outbox-options.ts';
 import type { ClientPool, PoolClient } from './queryable.ts';
-import { defaultSchema } from './schema-name.ts';
 import { Session } from './session.ts';
+import { checkPositions, type SetAsideRow, setAsideOf } from './set-aside.ts';
 import { storeError } from './sql-state.ts';
 import { messageOf, type OutboxRow } from './stored-message.ts';
-
-export interface PostgresOutboxOptions {
-  /**
-   * The schema of the tables: letters, digits and `_`.
-   * @default 'surehop'
-   */
-  readonly schema?: string;
-  /**
-   * How many messages without a key one pass takes, and how many keys, 1 to 10_000. Those are locked for as long as the
-   * pass lasts.
-   * @default 500
-   */
-  readonly batchSize?: number;
-  /**
-   * How many of them may be of one key, 1 to 10_000. They are sent one after the other.
-   * @default 100
-   */
-  readonly batchSizePerKey?: number;
-  /**
-   * Bodies of one pass together, in bytes. A single larger one is taken alone.
-   * @default 16_777_216 (16 MiB)
-   */
-  readonly batchBytes?: number;
-  /**
-   * What becomes of the messages behind one that was set aside, of its key: `hold` leaves them where they are until a
-   * person has decided, so that the order is kept; `pass` sends them.
-   * @default 'hold'
-   */
-  readonly behindSetAside?: 'hold' | 'pass';
-}
-
-type Resolved = Readonly<Required<PostgresOutboxOptions>>;
-
-const defaults = {
-  schema: defaultSchema,
-  batchSize: 500,
-  batchSizePerKey: 100,
-  batchBytes: 16 * 1_024 * 1_024,
-  behindSetAside: 'hold',
-} as const satisfies Required<PostgresOutboxOptions>;
 
 /** Retries have at most this part of a pass, so that neither they nor new messages wait for the others to end. */
 const retryShare = 0.25;
@@ -78,23 +42,6 @@ export function postgresOutbox(pool: ClientPool, options: PostgresOutboxOptions 
   return new PostgresOutboxStore(pool, resolvePostgresOutboxOptions(options));
 }
 
-/** The only place where defaults are applied and options are checked. */
-export function resolvePostgresOutboxOptions(given: PostgresOutboxOptions): Resolved {
-  knownKeys('postgresOutbox', given, Object.keys(defaults));
-  const resolved = {
-    schema: given.schema ?? defaults.schema,
-    batchSize: given.batchSize ?? defaults.batchSize,
-    batchSizePerKey: given.batchSizePerKey ?? defaults.batchSizePerKey,
-    batchBytes: given.batchBytes ?? defaults.batchBytes,
-    behindSetAside: given.behindSetAside ?? defaults.behindSetAside,
-  };
-  integer('batchSize', resolved.batchSize, 1, 10_000);
-  integer('batchSizePerKey', resolved.batchSizePerKey, 1, 10_000);
-  integer('batchBytes', resolved.batchBytes, 1);
-  oneOf('behindSetAside', resolved.behindSetAside, ['hold', 'pass']);
-  return Object.freeze(resolved);
-}
-
 interface TakenRow extends OutboxRow {
   readonly found: number;
   readonly reached: string | null;
@@ -103,7 +50,7 @@ interface TakenRow extends OutboxRow {
 class PostgresOutboxStore implements OutboxStore {
   readonly name: string;
   readonly #pool: ClientPool;
-  readonly #options: Resolved;
+  readonly #options: ResolvedPostgresOutboxOptions;
   readonly #statements: ReturnType<typeof outboxStatements>;
   #context: OutboxStoreContext | undefined;
   #session: Session | undefined;
@@ -111,7 +58,7 @@ class PostgresOutboxStore implements OutboxStore {
   /** The key behind which the walk goes on: so every key has its turn. */
   #cursor = '';
 
-  constructor(pool: ClientPool, options: Resolved) {
+  constructor(pool: ClientPool, options: ResolvedPostgresOutboxOptions) {
     if (typeof (pool as Partial<ClientPool> | null | undefined)?.connect !== 'function') {
       invalid(`postgresOutbox needs a pool of pg, got ${kindOf(pool)}`);
     }
@@ -206,15 +153,16 @@ class PostgresOutboxStore implements OutboxStore {
   async #take(session: Session): Promise<OutboxMessage[]> {
     const { batchSize, batchSizePerKey, batchBytes } = this.#options;
     const retries = Math.max(1, Math.floor(batchSize * retryShare));
+    let ends = this.#cursor === '' ? 1 : 0;
     for (;;) {
       const params = [batchSize, retries, this.#cursor, batchSizePerKey, batchBytes, longestDelayMs];
       const rows = await session.query<TakenRow>(this.#statements.take, params);
       const { found = 0, reached = null } = rows[0] ?? {};
-      const isWholeWalk = this.#cursor === '';
       this.#cursor = found === batchSize ? (reached ?? '') : '';
+      if (this.#cursor === '') ends += 1;
       const taken = rows.filter(({ position }) => position !== null);
-      // Where others have what this part of the walk found, the next part may have something, and so may the beginning.
-      if (taken.length > 0 || (isWholeWalk && this.#cursor === '')) return inOrder(taken);
+      // Where others have what this part of the walk found, the next part may have something: once around, and no more.
+      if (taken.length > 0 || ends === 2) return inOrder(taken);
     }
   }
 
@@ -272,27 +220,6 @@ class PostgresOutboxStore implements OutboxStore {
   }
 }
 
-interface SetAsideRow extends Omit<OutboxRow, 'content' | 'properties' | 'headers' | 'set_aside'> {
-  readonly error_code: string | null;
-  readonly error: string | null;
-  readonly created_at: Date;
-  readonly set_aside_at: Date;
-}
-
-function setAsideOf(row: SetAsideRow): SetAsideMessage {
-  return {
-    position: row.position,
-    messageId: row.message_id,
-    key: row.key ?? undefined,
-    exchange: row.exchange,
-    routingKey: row.routing_key,
-    attempts: row.attempts,
-    error: { code: row.error_code ?? '', message: row.error ?? '' },
-    createdAt: row.created_at,
-    setAsideAt: row.set_aside_at,
-  };
-}
-
 /** Of each key what stands before the first message that was set aside. */
 function inOrder(rows: readonly TakenRow[]): OutboxMessage[] {
   const held = new Set<string>();
@@ -305,11 +232,4 @@ function inOrder(rows: readonly TakenRow[]): OutboxMessage[] {
 /** PostgreSQL's text has no NUL, and an operator no use for kilobytes. */
 function storable(text: string): string {
   return text.replaceAll('\0', '').slice(0, 2_000);
-}
-
-function checkPositions(positions: readonly string[]): void {
-  const wrong = !Array.isArray(positions) || positions.some((one) => !/^\d{1,18}$/.test(String(one)));
-  if (!wrong) return;
-  const text = 'positions must be an array of the positions that listSetAside() gave';
-  throw new SurehopError('SUREHOP_OPTION_INVALID', text, { retryable: false });
 }
