@@ -98,3 +98,25 @@ describe('a relay goes on by itself', () => {
     expect(relay.health().setAside).toBe(0);
   });
 });
+
+test('close() is bounded, also when neither database nor broker answers', async () => {
+  await using stage = await openStage(broker, postgres);
+  const pool = poolOf(stage.database, { connectionString: stage.database.url(stage.databaseProxy.port) });
+  const relay = await createRelay(stage.rabbit, postgresOutbox(pool), { ...options, deadlineMs: 60_000 });
+  await add(stage, 'a');
+  await untilSent(stage);
+  stage.proxy.blackhole();
+  await add(stage, 'b');
+  await eventually(() => expect(stage.rabbit.health().publishers[0]?.unconfirmed).toBe(1));
+  stage.databaseProxy.blackhole();
+  const startedAt = performance.now();
+  await relay.close({ timeoutMs: 100 });
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  expect(relay.health().phase).toBe('closed');
+  stage.databaseProxy.cut();
+  await pool.end();
+  stage.proxy.cut();
+  expect(await stage.rows('SELECT message_id FROM surehop.outbox WHERE sent_at IS NULL')).toEqual([
+    { message_id: 'b' },
+  ]);
+});

@@ -15,6 +15,7 @@ import {
   internalsOf,
   invalid,
   knownKeys,
+  limited,
   type RabbitInternals,
   settled,
 } from '@surehop/core/internal';
@@ -38,6 +39,8 @@ export interface Relay extends AsyncDisposable {
 }
 
 const closeTimeoutMs = 10_000;
+/** How much longer than that `close()` waits for the store, in milliseconds. */
+const markMs = 2_000;
 /** How long to stay away from a store that does not answer, or from a broker that takes nothing. */
 const pauses = { baseMs: 100, maxMs: 5_000 };
 const reportEveryMs = 60_000;
@@ -132,8 +135,10 @@ class StoreRelay implements Relay {
       const why = `the relay was closed, and waited ${timeoutMs} ms`;
       this.#giveUp.abort(new SurehopError('SUREHOP_CLOSE_TIMEOUT', why, { retryable: false }));
     }, timeoutMs);
-    await this.#running;
-    await this.#inspecting;
+    // What was confirmed until then is still marked, unless the store does not answer either.
+    const limit = limited(clock, timeoutMs + markMs, new AbortController().signal);
+    await settled(Promise.all([this.#running, this.#inspecting]), limit.signal).catch(() => undefined);
+    limit.clear();
     cancel();
     this.#phase = 'closed';
     this.#internals.relays.delete(this);
@@ -161,6 +166,7 @@ class StoreRelay implements Relay {
         if (failures > 0) await this.#wakeup.rest(pause(failures));
         else if (taken === 0) await this.#wakeup.wait(this.#options.pollMs);
       } catch (thrown) {
+        if (this.#closing !== undefined) return;
         failures += 1;
         this.#turnTo('waiting for the store', thrown);
         await this.#wakeup.rest(pause(failures));
