@@ -106,7 +106,10 @@ describe('a relay', () => {
   test('[notify] is woken by a commit; without NOTIFY its polling finds the message', async () => {
     await using stage = await openStage(broker, postgres);
     await using relay = await createRelay(stage.rabbit, postgresOutbox(stage.pool), { ...quick, pollMs: 3_600_000 });
-    await add(stage, ['woken']);
+    const fresh = createOutbox(); // it has notified nobody lately
+    await add(stage, ['woken'], {}, orders, fresh);
+    await untilSent(stage);
+    await add(stage, ['looked for'], {}, orders, createOutbox({ notify: false })); // right behind another one
     await untilSent(stage);
     await relay.close();
     await using polling = await createRelay(stage.rabbit, postgresOutbox(stage.pool), { ...quick, pollMs: 50 });

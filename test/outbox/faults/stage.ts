@@ -6,6 +6,8 @@ import { Child } from './processes.ts';
 import { Writer } from './writer.ts';
 
 const settleMs = 120_000;
+/** A transaction has a number once it has locked a row. */
+const holdingLocks = "application_name = 'relay' AND state = 'idle in transaction' AND backend_xid IS NOT NULL";
 
 /** What a scenario has to itself: broker and database, writers, and processes between them that can be killed. */
 export class Stage implements AsyncDisposable {
@@ -77,8 +79,7 @@ export class Stage implements AsyncDisposable {
 
   /** Whether a relay holds messages locked. */
   isTaking(): Promise<boolean> {
-    const where = "FROM pg_stat_activity WHERE application_name = 'relay' AND state = 'idle in transaction'";
-    return this.count(where).then((count) => count > 0);
+    return this.count(`FROM pg_stat_activity WHERE ${holdingLocks}`).then((count) => count > 0);
   }
 
   /** By the database's clock. */
@@ -89,8 +90,7 @@ export class Stage implements AsyncDisposable {
 
   /** Whether a relay has taken messages after that moment, and less than 200 ms ago. */
   hasJustTaken(since: string): Promise<boolean> {
-    const where = `FROM pg_stat_activity WHERE application_name = 'relay' AND state = 'idle in transaction'
-      AND xact_start > '${since}' AND clock_timestamp() - xact_start < interval '200 ms'`;
+    const where = `FROM pg_stat_activity WHERE ${holdingLocks} AND xact_start > '${since}' AND clock_timestamp() - xact_start < interval '200 ms'`;
     return this.count(where).then((count) => count > 0);
   }
 

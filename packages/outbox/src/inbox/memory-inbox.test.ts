@@ -1,6 +1,5 @@
 import type { ReceivedMessage } from '@surehop/core';
-import type { Clock } from '@surehop/core/internal';
-import { isDeadLetter } from '@surehop/core/internal';
+import { type Clock, isDeadLetter } from '@surehop/core/internal';
 import { expect, test } from 'vitest';
 import { createMemoryInbox } from './memory-inbox.ts';
 

@@ -30,8 +30,9 @@ export interface OutboxOptions {
    */
   readonly maxMessageBytes?: number;
   /**
-   * Wakes the relays with NOTIFY when the transaction commits. Commits that notify wait for each other in PostgreSQL;
-   * without it a message waits for the relay's next poll.
+   * Wakes the relays with NOTIFY when the transaction commits, ten times a second at most: a relay that was woken looks
+   * again by itself for a while, and commits that notify wait for each other in PostgreSQL. Without it a message may wait
+   * for the relay's next poll.
    * @default true
    */
   readonly notify?: boolean;
@@ -90,6 +91,8 @@ export interface Outbox {
 
 /** Of all headers together, in bytes. */
 const maxHeaderBytes = 60_000;
+/** A relay that was woken looks again within less, for a second: see relay.ts. In milliseconds. */
+const notifyEveryMs = 100;
 const defaultMaxMessageBytes = 16 * 1_024 * 1_024;
 const properties = [
   'type',
@@ -127,6 +130,7 @@ class PostgresOutbox implements Outbox {
   readonly #schema: string;
   readonly #maxMessageBytes: number;
   readonly #notify: boolean;
+  #notifiedAt = Number.NEGATIVE_INFINITY;
   readonly #statements: ReturnType<typeof outboxStatements>;
 
   constructor(schema: string, maxMessageBytes: number, notify: boolean) {
@@ -172,7 +176,14 @@ class PostgresOutbox implements Outbox {
     const limits = { maxMessageBytes: this.#maxMessageBytes, maxHeaderBytes, username: undefined };
     const encodable = checkOutgoing(message, limits);
     const params = [messageId, key ?? null, exchange, routingKey, content, JSON.stringify(set), headersText(encodable)];
-    return { messageId, key, params: [...params, this.#notify] };
+    return { messageId, key, params: [...params, this.#mayNotify()] };
+  }
+
+  #mayNotify(): boolean {
+    const now = systemEffects.clock.now();
+    if (!this.#notify || now - this.#notifiedAt < notifyEveryMs) return false;
+    this.#notifiedAt = now;
+    return true;
   }
 
   async #store(tx: Queryable, draft: Draft): Promise<OutboxReceipt> {

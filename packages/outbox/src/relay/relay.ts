@@ -1,13 +1,13 @@
-import type {
-  CloseOptions,
-  OutboxMessage,
-  OutboxResult,
-  OutboxStats,
-  OutboxStore,
-  Rabbit,
-  RelayHealth,
+import {
+  type CloseOptions,
+  type OutboxMessage,
+  type OutboxResult,
+  type OutboxStats,
+  type OutboxStore,
+  type Rabbit,
+  type RelayHealth,
+  SurehopError,
 } from '@surehop/core';
-import { SurehopError } from '@surehop/core';
 import {
   errorFields,
   fullJitter,
@@ -43,6 +43,9 @@ const closeTimeoutMs = 10_000;
 const markMs = 2_000;
 /** How long to stay away from a store that does not answer, or from a broker that takes nothing. */
 const pauses = { baseMs: 100, maxMs: 5_000 };
+/** After a message, or a call, how long to look more often, and how often, in milliseconds. */
+const alertMs = 1_000;
+const alertPollMs = 50;
 const reportEveryMs = 60_000;
 
 /**
@@ -76,6 +79,7 @@ class StoreRelay implements Relay {
   #phase: RelayHealth['phase'] = 'running';
   #stats: OutboxStats = { depth: 0, oldestMs: 0, setAside: 0 };
   #inspectAt = 0;
+  #alertUntil = 0;
   #reportAt = 0;
   #running: Promise<void> = Promise.resolve();
   #inspecting: Promise<void> = Promise.resolve();
@@ -148,7 +152,7 @@ class StoreRelay implements Relay {
 
   /** Until `close()`. Never rejects. */
   async #run(): Promise<void> {
-    const { random } = this.#internals.effects;
+    const { clock, random } = this.#internals.effects;
     const pause = fullJitter({ ...pauses, random: () => 0.5 + random() / 2 });
     let failures = 0;
     while (this.#closing === undefined) {
@@ -164,7 +168,8 @@ class StoreRelay implements Relay {
         this.#turnTo(failures > 0 ? 'waiting for the broker' : 'running');
         this.#inspectWhenDue();
         if (failures > 0) await this.#wakeup.rest(pause(failures));
-        else if (taken === 0) await this.#wakeup.wait(this.#options.pollMs);
+        else if (taken === 0) await this.#idle();
+        else this.#alertUntil = clock.now() + alertMs;
       } catch (thrown) {
         if (this.#closing !== undefined) return;
         failures += 1;
@@ -172,6 +177,15 @@ class StoreRelay implements Relay {
         await this.#wakeup.rest(pause(failures));
       }
     }
+  }
+
+  /** Where one message came, others may follow that wake nobody: they are looked for. */
+  async #idle(): Promise<void> {
+    const { clock } = this.#internals.effects;
+    const { pollMs } = this.#options;
+    const isAlert = clock.now() < this.#alertUntil;
+    const isWoken = await this.#wakeup.wait(isAlert ? Math.min(pollMs, alertPollMs) : pollMs);
+    if (isWoken) this.#alertUntil = clock.now() + alertMs;
   }
 
   async #pass(): Promise<{ taken: number; sent: number; stuck: boolean }> {

@@ -16,11 +16,11 @@ test('a call while nobody waits counts for the next wait, and for no other', asy
   const { clock, timers } = handClock();
   const wakeup = new Wakeup(clock);
   wakeup.wake();
-  await wakeup.wait(1_000);
+  expect(await wakeup.wait(1_000)).toBe(true);
   const waiting = wakeup.wait(1_000);
   expect(timers).toHaveLength(1);
   timers[0]?.();
-  await waiting;
+  expect(await waiting).toBe(false);
 });
 
 test('a call ends a wait, and its timer', async () => {

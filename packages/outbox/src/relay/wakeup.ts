@@ -15,10 +15,16 @@ export class Wakeup {
     this.#resolve?.();
   }
 
-  /** Resolves at the latest after so many milliseconds, at once when it was called since the last wait. */
-  async wait(timeoutMs: number): Promise<void> {
+  /**
+   * At the latest after so many milliseconds, at once when it was called since the last wait.
+   *
+   * @returns whether it was called
+   */
+  async wait(timeoutMs: number): Promise<boolean> {
     if (!this.#isDue) await this.rest(timeoutMs);
+    const isCalled = this.#isDue;
     this.#isDue = false;
+    return isCalled;
   }
 
   /** As `wait`, but what was called before does not count: there is a reason to stay away. */
