@@ -46,7 +46,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'integration',
           include: ['test/**/*.test.ts'],
           exclude: ['**/node_modules/**', ...withoutBroker],
-          globalSetup: ['test/broker.ts'],
+          globalSetup: ['test/broker.ts', 'test/postgres.ts'],
           runner: 'test/skip-without-broker.ts',
           setupFiles: onlyAmqplib,
         },

@@ -6,8 +6,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   core: ['amqplib', 'p-retry', 'pino', 'uuid', '@standard-schema/spec'],
   publisher: ['@surehop/core'],
   consumer: ['@surehop/core'],
-  outbox: ['@surehop/core', '@surehop/publisher'],
-  testing: ['@surehop/core', 'testcontainers'],
+  outbox: ['@surehop/core', '@surehop/publisher', 'lru-cache', 'pg'],
+  testing: ['@surehop/core', 'pg', 'testcontainers'],
 };
 
 /** The only files that may touch a dependency or an effect, for those that have some. */

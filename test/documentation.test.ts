@@ -5,6 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { resolveConsumerOptions } from '../packages/consumer/src/consumer-options.ts';
 import { headerNames } from '../packages/core/src/failure-record.ts';
 import { resolveConnectOptions } from '../packages/core/src/options.ts';
+import { resolveInboxOptions } from '../packages/outbox/src/inbox/inbox-options.ts';
+import { resolvePostgresOutboxOptions } from '../packages/outbox/src/postgres/postgres-outbox-options.ts';
+import { resolveRelayOptions } from '../packages/outbox/src/relay/relay-options.ts';
 import { resolveSpoolOptions } from '../packages/outbox/src/spool/spool-options.ts';
 import { resolvePublisherOptions } from '../packages/publisher/src/publisher-options.ts';
 
@@ -90,6 +93,31 @@ describe.each([
     readme: 'docs/spool.md',
     defaults: { ...resolveSpoolOptions({ file: 'spool' }), file: undefined },
     without: [],
+  },
+  {
+    of: 'createRelay()',
+    source: 'packages/outbox/src/relay/relay-options.ts',
+    type: 'RelayOptions',
+    readme: 'packages/outbox/README.md',
+    defaults: resolveRelayOptions({}),
+    without: [],
+  },
+  {
+    of: 'postgresOutbox()',
+    source: 'packages/outbox/src/postgres/postgres-outbox-options.ts',
+    type: 'PostgresOutboxOptions',
+    readme: 'packages/outbox/README.md',
+    defaults: resolvePostgresOutboxOptions({}),
+    without: [],
+  },
+  {
+    of: 'createInbox()',
+    source: 'packages/outbox/src/inbox/inbox-options.ts',
+    type: 'InboxOptions',
+    readme: 'packages/outbox/README.md',
+    // In its README, the first row of this name is the outbox's.
+    defaults: resolveInboxOptions({}),
+    without: ['retentionMs'],
   },
 ])('$readme', ({ of, source, type, readme, defaults, without }) => {
   const options = membersOf(read(source), type).filter((option) => !without.some((name) => name === option));

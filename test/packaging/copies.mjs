@@ -11,8 +11,8 @@ export async function tryExamples(into, packages) {
     const folder = join(into, name);
     cpSync(join(examples, name), folder, { recursive: true, filter: (path) => basename(path) !== 'node_modules' });
     const { scripts = {}, dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    // what the others need comes with them
-    const tarballs = packages.filter((one) => one.name in dependencies || one.name === '@surehop/core');
+    const needed = neededBy(Object.keys(dependencies));
+    const tarballs = packages.filter(({ name: one }) => needed.has(one));
     await step(`examples/${name}: npm install in a copy`, () =>
       run('npm', ['install', '--no-audit', '--no-fund', ...tarballs.map(({ tarball }) => tarball)], { cwd: folder }),
     );
@@ -22,4 +22,10 @@ export async function tryExamples(into, packages) {
       );
     }
   }
+}
+
+/** With what our own packages need of each other: nobody else has it yet. */
+function neededBy(names) {
+  const others = names.includes('@surehop/outbox') ? ['@surehop/publisher'] : [];
+  return new Set([...names, ...others, '@surehop/core']);
 }

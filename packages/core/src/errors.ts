@@ -33,7 +33,14 @@ export const errorCodes = [
   'SUREHOP_SPOOL_FULL',
   'SUREHOP_SPOOL_EXPIRED',
   'SUREHOP_SPOOL_DAMAGED',
+  // outbox and inbox
+  'SUREHOP_STORE_NOT_MIGRATED',
+  'SUREHOP_STORE_UNAVAILABLE',
+  'SUREHOP_POOL_EXHAUSTED',
+  'SUREHOP_TRANSACTION_UNUSABLE',
   'SUREHOP_MESSAGE_ID_REUSED',
+  'SUREHOP_MESSAGE_ID_MISSING',
+  'SUREHOP_CLOCK_JUMPED',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

@@ -33,6 +33,21 @@ export interface ConsumerHealth {
   readonly unstoredCopies: number;
 }
 
+/** Hands over what an outbox holds. Its figures are those of the last look at the store, some seconds old. */
+export interface RelayHealth {
+  /** Which store it empties, for example `surehop` (the schema). */
+  readonly store: string;
+  readonly phase: 'running' | 'waiting for the store' | 'waiting for the broker' | 'closed';
+  /** Messages that wait to be sent, set aside ones left out. Counted up to 100_000: that many means "or more". */
+  readonly depth: number;
+  /** How long the oldest of them has waited, in milliseconds; 0 when none waits. */
+  readonly oldestMs: number;
+  /** Messages confirmed by the broker, of this relay, over the last 10 seconds. */
+  readonly sentPerSecond: number;
+  /** Messages that failed for good and wait for a person. Counted up to 100_000. */
+  readonly setAside: number;
+}
+
 export type EntityState =
   | 'declared'
   | 'compared'
@@ -54,6 +69,7 @@ export interface Health {
   readonly links: { readonly publish: LinkHealth; readonly consume: LinkHealth };
   readonly publishers: readonly PublisherHealth[];
   readonly consumers: readonly ConsumerHealth[];
+  readonly relays: readonly RelayHealth[];
   readonly topology: readonly EntityHealth[];
 }
 
@@ -68,6 +84,7 @@ export function healthStatus(parts: Omit<Health, 'status'>, stallMs: number): He
       ({ phase, quarantine, stuckHandlers, unstoredCopies }) =>
         phase === 'subscribing' || quarantine || stuckHandlers > 0 || unstoredCopies > 0,
     ) ||
+    parts.relays.some(({ phase }) => phase !== 'running') ||
     parts.topology.some(
       ({ state }) => state === 'created anew' || state === 'under-replicated' || state === 'mismatch',
     );

@@ -28,10 +28,26 @@ export {
   UnroutableError,
 } from './errors.ts';
 export { DeadLetter, type Handler, type ReceivedMessage, RetryLater, type RetryLaterOptions } from './handler.ts';
-export type { ConsumerHealth, EntityHealth, EntityState, Health, LinkHealth, PublisherHealth } from './health.ts';
+export type {
+  ConsumerHealth,
+  EntityHealth,
+  EntityState,
+  Health,
+  LinkHealth,
+  PublisherHealth,
+  RelayHealth,
+} from './health.ts';
 export type { LinkState, StateListener, Unsubscribe } from './link-state.ts';
 export type { Logger, LogMethod } from './logger.ts';
 export type { Credentials, CredentialsSource } from './login.ts';
 export type { HeaderTable, MessageProperties } from './message.ts';
 export type { ConnectOptions, TopologyMode } from './options.ts';
+export type {
+  OutboxMessage,
+  OutboxResult,
+  OutboxStats,
+  OutboxStore,
+  OutboxStoreContext,
+  SetAsideMessage,
+} from './outbox-store.ts';
 export { type CloseOptions, connect, type Rabbit } from './rabbit.ts';

@@ -1,7 +1,14 @@
 import { brokerTraits } from './broker-version.ts';
 import { amqplibDriver } from './driver-amqplib.ts';
 import { type Effects, longestTimeoutMs, systemEffects } from './effects.ts';
-import { type ConsumerHealth, type Health, healthStatus, type LinkHealth, type PublisherHealth } from './health.ts';
+import {
+  type ConsumerHealth,
+  type Health,
+  healthStatus,
+  type LinkHealth,
+  type PublisherHealth,
+  type RelayHealth,
+} from './health.ts';
 import { Link } from './link.ts';
 import { type LinkState, type StateListener, type Unsubscribe, worseOf } from './link-state.ts';
 import { defaultLogger, errorFields, guardedLogger, type Logger } from './logger.ts';
@@ -12,7 +19,7 @@ import { type ConnectOptions, type ResolvedConnectOptions, resolveConnectOptions
 import { TopologyKeeper } from './topology-keeper.ts';
 import { callUser, isThenable } from './user-callback.ts';
 
-/** A publisher or a consumer, as the connection sees it. */
+/** A publisher, a consumer or a relay, as the connection sees it. */
 export interface Member<H> {
   close(options?: CloseOptions): Promise<void>;
   health(): H;
@@ -34,6 +41,7 @@ export interface RabbitInternals {
   readonly log: Logger;
   readonly publishers: Set<Member<PublisherHealth>>;
   readonly consumers: Set<Member<ConsumerHealth>>;
+  readonly relays: Set<Member<RelayHealth>>;
   /** True once `close()` was called. */
   readonly isClosing: boolean;
 }
@@ -50,11 +58,11 @@ export interface Rabbit extends AsyncDisposable {
   /** What is known now, from memory. */
   health(): Health;
   /**
-   * Closes consumers (they finish what they have in hand), then publishers (they wait for their confirms), then the links.
-   * Safe to call twice: the second caller gets the first caller's promise.
+   * Closes consumers (they finish what they have in hand), then relays and publishers (they wait for their confirms), then
+   * the links. Safe to call twice: the second caller gets the first caller's promise.
    *
-   * @param options.timeoutMs for each of consumers and publishers, in milliseconds. Default: 10_000 for publishers,
-   *   `drainTimeoutMs` for consumers
+   * @param options.timeoutMs for each of consumers, relays and publishers, in milliseconds. Default: 10_000 for relays and
+   *   publishers, `drainTimeoutMs` for consumers
    * @throws {SurehopError} SUREHOP_OPTION_INVALID for a wrong `timeoutMs`, and nothing else; nothing is closed then
    */
   close(options?: CloseOptions): Promise<void>;
@@ -119,6 +127,7 @@ class RabbitConnection implements Rabbit {
       log,
       publishers: new Set(),
       consumers: new Set(),
+      relays: new Set(),
       isClosing: false,
     };
     this.#state = worseOf(consumeLink.state, publishLink.state);
@@ -148,11 +157,12 @@ class RabbitConnection implements Rabbit {
   }
 
   health(): Health {
-    const { publishLink, consumeLink, publishers, consumers, topology, options } = this[internalsKey];
+    const { publishLink, consumeLink, publishers, consumers, relays, topology, options } = this[internalsKey];
     const parts = {
       links: { publish: linkHealth(publishLink), consume: linkHealth(consumeLink) },
       publishers: [...publishers].map((publisher) => publisher.health()),
       consumers: [...consumers].map((consumer) => consumer.health()),
+      relays: [...relays].map((relay) => relay.health()),
       topology: topology.health(),
     };
     return { status: healthStatus(parts, options.confirmStallMs), ...parts };
@@ -175,8 +185,9 @@ class RabbitConnection implements Rabbit {
   }
 
   async #close(options: CloseOptions): Promise<void> {
-    const { publishLink, consumeLink, publishers, consumers, topology, effects } = this[internalsKey];
+    const { publishLink, consumeLink, publishers, consumers, relays, topology, effects } = this[internalsKey];
     await Promise.allSettled([...consumers].map((consumer) => consumer.close(options)));
+    await Promise.allSettled([...relays].map((relay) => relay.close(options)));
     await Promise.allSettled([...publishers].map((publisher) => publisher.close(options)));
     this.#login.close();
     const deadline = effects.clock.deadline(closeHandshakeMs);

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const installTimeoutMs = 300_000;
 
 /**
- * Installs the distribution's `rabbitmq-server` without letting its service start: the policy file that says so takes
+ * Installs a package of the distribution, $1, without letting its service start: the policy file that says so takes
  * the place of the machine's own for as long as the installation lasts, whatever comes of it.
  */
 const script = `
@@ -23,26 +23,29 @@ printf '#!/bin/sh\\nexit 101\\n' >"$policy"
 chmod 755 "$policy"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends rabbitmq-server
+apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "$1"
 `;
 
 /**
- * Installs RabbitMQ on Debian or Ubuntu, as root or through a sudo that asks for no password.
+ * Installs a server on Debian or Ubuntu, as root or through a sudo that asks for no password.
  *
  * @param log gets one line before it begins
  * @throws {BrokerError} it is another system, there is no such right, or the installation failed
  */
-export async function installOnDebian(log: (line: string) => void): Promise<void> {
+export async function installOnDebian(
+  name: 'rabbitmq-server' | 'postgresql',
+  log: (line: string) => void,
+): Promise<void> {
   if (!existsSync('/etc/debian_version') || !existsSync('/usr/bin/apt-get')) {
     throw new BrokerError('It is installed without asking on Debian and Ubuntu only.');
   }
-  const [program, ...args] = [...(await prefixForRoot()), 'sh', '-c', script];
-  log("Installing the distribution's rabbitmq-server with apt-get; its service is kept from starting (about 30 s) ...");
+  const [program, ...args] = [...(await prefixForRoot()), 'sh', '-c', script, 'sh', name];
+  log(`Installing the distribution's ${name} with apt-get; its service is kept from starting (about 30 s) ...`);
   try {
     await run(program as string, args, { timeout: installTimeoutMs, maxBuffer: 64 * 1024 * 1024 });
   } catch (cause) {
     const said = `${(cause as { stderr?: string }).stderr ?? ''}`.trim().split('\n').slice(-5).join('\n');
-    throw new BrokerError(`apt-get could not install rabbitmq-server: ${said === '' ? String(cause) : said}`, {
+    throw new BrokerError(`apt-get could not install ${name}: ${said === '' ? String(cause) : said}`, {
       cause,
     });
   }

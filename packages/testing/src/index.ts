@@ -11,7 +11,7 @@ export type {
   StartBrokerOptions,
 } from './broker.ts';
 export type { Credentials } from './credentials.ts';
-export { BrokerError, BrokerUnavailableError } from './errors.ts';
+export { BrokerError, BrokerUnavailableError, PostgresUnavailableError } from './errors.ts';
 export { eventually } from './eventually.ts';
 export type { ProxyTarget } from './fault-proxy.ts';
 export { FaultProxy } from './fault-proxy.ts';
@@ -24,6 +24,8 @@ export {
   type TestPublish,
 } from './memory/test-broker.ts';
 export { freePort } from './port.ts';
+export type { Database, Postgres, PostgresDefinition, PostgresWay, StartPostgresOptions } from './postgres/postgres.ts';
+export { attachPostgres, startPostgres } from './postgres/start-postgres.ts';
 export type { Direction } from './proxied-lane.ts';
 export { startBroker } from './start.ts';
 export type { Permissions, QueueInfo, StoredMessage, UniqueOptions, Vhost, VhostUser } from './vhost.ts';

@@ -5,6 +5,7 @@ import { deletePrefixedByCtl } from './ctl.ts';
 import { stopEpmd } from './epmd.ts';
 import { eventually } from './eventually.ts';
 import { Management } from './management.ts';
+import { dropPrefixed } from './postgres/administration.ts';
 import { endProcess, type ProcessIdentity } from './process.ts';
 
 /** Something that must not outlive a broker. Plain data, so that another process can remove it. */
@@ -19,6 +20,7 @@ export type Leftover =
       readonly prefix: string;
     }
   | { readonly kind: 'vhosts by rabbitmqctl'; readonly program: ProgramDefinition; readonly prefix: string }
+  | { readonly kind: 'databases'; readonly url: string; readonly prefix: string }
   | { readonly kind: 'folder'; readonly path: string };
 
 // A folder goes last, for a process that still runs would fill it again; epmd lets itself be stopped without nodes only.
@@ -28,6 +30,7 @@ const order: readonly Leftover['kind'][] = [
   'containers',
   'vhosts',
   'vhosts by rabbitmqctl',
+  'databases',
   'folder',
 ];
 
@@ -53,6 +56,8 @@ async function remove(leftover: Leftover): Promise<void> {
       return new Management(leftover.managementUrls, leftover.credentials).deletePrefixed(leftover.prefix);
     case 'vhosts by rabbitmqctl':
       return deletePrefixedByCtl(leftover.program, leftover.prefix);
+    case 'databases':
+      return dropPrefixed(leftover.url, leftover.prefix);
     case 'folder':
       return eventually(() => rm(leftover.path, { recursive: true, force: true }));
     default:

@@ -85,7 +85,7 @@ async function findOrInstall(path: string, log: Log): Promise<Release> {
   const found = findRelease(path);
   if (found !== undefined) return found;
   try {
-    await installOnDebian(log);
+    await installOnDebian('rabbitmq-server', log);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new BrokerError(`There is no rabbitmq-server on PATH. ${reason}`, { cause });

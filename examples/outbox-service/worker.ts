@@ -1,0 +1,31 @@
+// Ships each order once: the shipment is written in the transaction in which the inbox notes the message.
+import { connect, createConsumer } from '@surehop/consumer';
+import { createInbox } from '@surehop/outbox';
+import type pg from 'pg';
+import { pino } from 'pino';
+import { type Order, orders } from './contracts.ts';
+import { openDatabase } from './database.ts';
+
+const {
+  AMQP_URL = 'amqp://guest:guest@localhost:5672',
+  DATABASE_URL = 'postgresql://postgres:postgres@localhost:5432/postgres',
+} = process.env;
+const log = pino({ name: 'outbox-worker' });
+const concurrency = 20;
+
+const pool = await openDatabase(DATABASE_URL, concurrency + 1, log);
+const rabbit = await connect({ url: AMQP_URL, name: 'outbox-worker', waitMs: 60_000, log });
+const ship = createInbox().handle<Order, pg.PoolClient>(pool, ({ body }, tx) =>
+  tx.query('INSERT INTO shipment (order_id) VALUES ($1)', [body.id]),
+);
+await createConsumer(rabbit, orders, ship, { concurrency });
+log.info({}, 'working');
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+
+async function stop(signal: string): Promise<void> {
+  log.info({ signal }, 'stopping');
+  await rabbit.close();
+  await pool.end();
+  log.info({}, 'stopped');
+}
