@@ -20,8 +20,8 @@ import {
   settled,
 } from '@surehop/core/internal';
 import { createPublisher, type Publisher } from '@surehop/publisher';
+import { SendRate } from '../send-rate.ts';
 import { Delivery } from './delivery.ts';
-import { Rate } from './rate.ts';
 import { type RelayOptions, type ResolvedRelayOptions, resolveRelayOptions } from './relay-options.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -74,7 +74,7 @@ class StoreRelay implements Relay {
   readonly #publisher: Publisher;
   readonly #delivery: Delivery;
   readonly #wakeup: Wakeup;
-  readonly #rate = new Rate();
+  readonly #rate: SendRate;
   readonly #giveUp = new AbortController();
   #phase: RelayHealth['phase'] = 'running';
   #stats: OutboxStats = { depth: 0, oldestMs: 0, setAside: 0 };
@@ -89,6 +89,7 @@ class StoreRelay implements Relay {
     const { effects } = internals;
     this.#rabbit = rabbit;
     this.#internals = internals;
+    this.#rate = new SendRate(internals.effects.clock);
     this.#store = store;
     this.#options = options;
     this.#publisher = createPublisher(rabbit, { maxMessageBytes: options.maxMessageBytes });
@@ -111,7 +112,7 @@ class StoreRelay implements Relay {
   }
 
   health(): RelayHealth {
-    const sentPerSecond = this.#rate.at(this.#internals.effects.clock.now());
+    const sentPerSecond = this.#rate.perSecond();
     return { store: this.#store.name, phase: this.#phase, ...this.#stats, sentPerSecond };
   }
 
@@ -198,7 +199,7 @@ class StoreRelay implements Relay {
       this.#tell(messages, results);
       return results;
     });
-    this.#rate.add(sent, this.#internals.effects.clock.now());
+    this.#rate.note(sent);
     return { taken, sent, stuck };
   }
 

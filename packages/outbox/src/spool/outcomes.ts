@@ -1,11 +1,11 @@
 import { isSurehopError, type Logger, SurehopError } from '@surehop/core';
+import type { SendRate } from '../send-rate.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { Entry } from './entry.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Holdings } from './holdings.ts';
 import { reusedError } from './intake.ts';
-import type { SendRate } from './send-rate.ts';
 import type { SentIds } from './sent-ids.ts';
 import type { ResolvedSpoolOptions } from './spool-options.ts';
 import type { SteadyTime } from './steady-time.ts';

@@ -1,5 +1,6 @@
 import type { Logger, SurehopError } from '@surehop/core';
 import { type Clock, type Effects, errorFields } from '@surehop/core/internal';
+import { SendRate } from '../send-rate.ts';
 import { Acceptance } from './acceptance.ts';
 import type { ContractShelf } from './contract-shelf.ts';
 import type { Caller, Draft } from './entry.ts';
@@ -9,7 +10,6 @@ import { Holdings } from './holdings.ts';
 import { Intake } from './intake.ts';
 import { Outcomes } from './outcomes.ts';
 import type { Batch, Chunk, Opened } from './protocol.ts';
-import { SendRate } from './send-rate.ts';
 import type { Sender } from './sender.ts';
 import { SentIds } from './sent-ids.ts';
 import type { SpoolHealth } from './spool-health.ts';

@@ -1,6 +1,5 @@
 import type { Clock } from '@surehop/core/internal';
 import { expect, test } from 'vitest';
-import { SendRate } from './send-rate.ts';
 import { SteadyTime } from './steady-time.ts';
 
 /** A clock that is set by hand: the machine's time of day jumps apart from it. */
@@ -21,20 +20,4 @@ test('the spool’s time goes on while the machine’s clock jumps, to and fro',
 
 test('it begins no earlier than an earlier process ended, whatever the clock says now', () => {
   expect(new SteadyTime(clockAt({ now: 0, epochMs: 1_000 }), 9_000).now()).toBe(9_000);
-});
-
-test('a rate is that of the last ten whole seconds', () => {
-  const at = { now: 0, epochMs: 0 };
-  const rate = new SendRate(clockAt(at));
-  for (let count = 0; count < 50; count += 1) rate.note();
-  expect(rate.perSecond()).toBe(0);
-  at.now = 1_000;
-  expect(rate.perSecond()).toBe(5);
-  for (let count = 0; count < 10; count += 1) rate.note();
-  at.now = 9_500;
-  expect(rate.perSecond()).toBe(6);
-  at.now = 11_000;
-  expect(rate.perSecond()).toBe(1);
-  at.now = 10 ** 9;
-  expect(rate.perSecond()).toBe(0);
 });

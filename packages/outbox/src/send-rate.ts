@@ -4,19 +4,19 @@ const seconds = 10;
 
 /** How many per second, over the last ten. */
 export class SendRate {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #counts = new Array<number>(seconds + 1).fill(0);
   /** Which second the latest count is of. */
   #latest = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 
-  note(): void {
+  note(count = 1): void {
     this.#advance();
     const slot = this.#latest % this.#counts.length;
-    this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
+    this.#counts[slot] = (this.#counts[slot] ?? 0) + count;
   }
 
   /** Of whole seconds only: the present one is not over. */
