@@ -16,8 +16,9 @@ import { enterRelease } from './release-folder.mjs';
 const image = '4.3'; // of the container that @surehop/testing starts
 // What depends on how a broker came to be: a container runs this alone where a node of its release runs everything.
 const ofTheWay = ['test/testing/', 'test/connection/', 'test/examples/'];
-// What starts brokers and shows examples depends on the release hardly at all: the oldest and the newest run it.
-const ofNoRelease = ['testing', 'examples'];
+// What starts brokers, shows examples or stands on a publisher depends on the release hardly at all: the oldest and the
+// newest run it.
+const ofNoRelease = ['testing', 'examples', 'outbox'];
 const releases = process.env.RABBITMQ_RELEASES && resolve(process.env.RABBITMQ_RELEASES);
 const { positionals: wanted } = parseArgs({ allowPositionals: true });
 
