@@ -9,7 +9,7 @@ import {
 } from '@surehop/outbox';
 import { createPublisher } from '@surehop/publisher';
 import { attachBroker, attachPostgres, eventually } from '@surehop/testing';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { gate, sendJson } from '../consuming/stage.ts';
 import { openStage, openStore, poolOf, type Store } from './stage.ts';
@@ -196,7 +196,7 @@ describe('inbox.handle()', () => {
 
   test('needs its table', async () => {
     await using empty = await postgres.database();
-    const pool = new pg.Pool({ connectionString: empty.url() });
+    const pool = poolOf(empty);
     await expect(handling({}, insert, pool)(message('m'))).rejects.toMatchObject({
       code: 'SUREHOP_STORE_NOT_MIGRATED',
       message: expect.stringContaining('0002-inbox'),
