@@ -1,5 +1,10 @@
 import type { ConsumeMessage } from 'amqplib';
+import { orders } from './assignment.ts';
 import { type Behaviour, mayDie, type Order } from './behaviour.ts';
+
+type HeaderTable = Readonly<Record<string, unknown>>;
+
+const rungPrefix = `${orders.name}.retry.`;
 
 export interface DeadLetterFound {
   readonly id: string;
@@ -8,12 +13,21 @@ export interface DeadLetterFound {
   readonly reason: string;
   /** Whether that is what the message was to come to. */
   readonly isMeant: boolean;
+  /** When its time in a delay queue was over and nothing took it back, in milliseconds since the Unix epoch; to the second. */
+  readonly strandedAt: number | undefined;
 }
 
 export function deadLetterOf({ content, properties }: ConsumeMessage): DeadLetterFound {
   const does = behaviourIn(content);
   const reason = reasonIn(properties.headers ?? {});
-  return { id: String(properties.messageId), does, reason, isMeant: mayDie(does, reason) };
+  const strandedAt = strandedAtIn(properties.headers ?? {});
+  return { id: String(properties.messageId), does, reason, isMeant: mayDie(does, reason), strandedAt };
+}
+
+function strandedAtIn({ 'x-death': deaths, 'surehop-reason': ours }: HeaderTable): number | undefined {
+  const [death] = (deaths ?? []) as readonly { reason?: string; queue?: string; time?: { value?: number } }[];
+  const isStranded = ours === undefined && death?.reason === 'expired' && death.queue?.startsWith(rungPrefix);
+  return isStranded ? (death?.time?.value ?? 0) * 1_000 : undefined;
 }
 
 function behaviourIn(content: Buffer): Behaviour {
@@ -25,7 +39,7 @@ function behaviourIn(content: Buffer): Behaviour {
 }
 
 /** Ours where the consumer laid it aside, the broker's otherwise. */
-function reasonIn(headers: Readonly<Record<string, unknown>>): string {
+function reasonIn(headers: HeaderTable): string {
   const ours = headers['surehop-reason'];
   if (typeof ours === 'string') return ours;
   const [death] = (headers['x-death'] ?? []) as readonly { readonly reason?: string }[];

@@ -71,12 +71,25 @@ test('what the broker withholds is stuck, and not lost', () => {
 
 test('a dead letter that its handler never asked for is a violation', () => {
   const deadLetters = [
-    { id: '1', does: 'dead letter', reason: 'dead-letter', isMeant: true },
-    { id: '2', does: 'work', reason: 'delivery-limit', isMeant: false },
+    { id: '1', does: 'dead letter', reason: 'dead-letter', isMeant: true, strandedAt: undefined },
+    { id: '2', does: 'work', reason: 'delivery-limit', isMeant: false, strandedAt: undefined },
   ] as const;
   const ledger = ledgerOf(findings({ deadLetters }));
   expect(ledger.deadLettered).toEqual({ 'dead-letter': 1, 'delivery-limit': 1 });
   expect(ledger.violations.wronglyDead.examples).toEqual(['2 (work): delivery-limit']);
+});
+
+test('a retry that was stranded as its exchange was made again is none; before and long after it is', () => {
+  const stranded = { does: 'fail once', reason: 'expired', isMeant: false } as const;
+  const deadLetters = [
+    { ...stranded, id: 'before', strandedAt: 98_000 },
+    { ...stranded, id: 'meanwhile', strandedAt: 105_000 },
+    { ...stranded, id: 'long after', strandedAt: 120_000 },
+  ];
+  const incidents: Incident[] = [{ name: 'retry-exchange-deleted', beganAt: 100_000, healedAt: 100_100, struck: [] }];
+  const { violations } = ledgerOf(findings({ deadLetters, incidents }));
+  expect(violations.wronglyDead.examples).toEqual(['before (fail once): expired', 'long after (fail once): expired']);
+  expect(ledgerOf(findings({ deadLetters })).violations.wronglyDead.count).toBe(3);
 });
 
 test('recovery is counted from the end of a fault, and as a pause where service should go on', () => {

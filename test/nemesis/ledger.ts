@@ -1,5 +1,5 @@
 import type { Report } from '../faults/history.ts';
-import type { Role } from './assignment.ts';
+import { type Role, topologyCheckMs } from './assignment.ts';
 import type { DeadLetterFound } from './dead-letters.ts';
 import { type FaultName, faultKinds, faultNames } from './fault-kinds.ts';
 import type { Incident, Omission } from './incident.ts';
@@ -105,6 +105,8 @@ export interface Finding {
 
 const memoryBoundMegabytes = 350;
 const calmAfterMs = 5_000;
+/** A check of the topology with its jitter, and what a busy cluster takes for it. */
+const madeAgainWithinMs = 1.5 * topologyCheckMs;
 const mega = 1_000_000;
 const mostExamples = 10;
 
@@ -172,7 +174,9 @@ function recoveryMs({ name, beganAt, healedAt }: Incident, pulse: Pulse, loadEnd
 function violationsOf(findings: Findings): Violations {
   const { report, processes } = findings;
   const stuck = report.stuck.map(({ id, queue }) => `${id} in ${queue}`);
-  const wronglyDead = findings.deadLetters.filter(({ isMeant }) => !isMeant);
+  const wronglyDead = findings.deadLetters.filter(
+    ({ isMeant, strandedAt }) => !isMeant && !isExcused(strandedAt, findings.incidents),
+  );
   const tooLarge = processes.filter(({ peakBytes }) => peakBytes > memoryBoundMegabytes * mega);
   return {
     lost: finding(report.lost.slice(findings.withheld)),
@@ -185,6 +189,18 @@ function violationsOf(findings: Findings): Violations {
     unhandled: finding(findings.unhandled),
     memory: finding(tooLarge.map(({ name, peakBytes }) => `${name}: ${Math.round(peakBytes / mega)} MB`)),
   };
+}
+
+/**
+ * An exchange that was deleted is there again a moment before its binding. A retry whose time is up in that moment goes to
+ * the dead-letter queue, as it is meant to: it is kept, and a person sees it.
+ */
+function isExcused(strandedAt: number | undefined, incidents: readonly Incident[]): boolean {
+  if (strandedAt === undefined) return false;
+  return incidents.some(
+    ({ name, beganAt, healedAt }) =>
+      name === 'retry-exchange-deleted' && strandedAt >= beganAt - 1_000 && strandedAt <= healedAt + madeAgainWithinMs,
+  );
 }
 
 /** Who has not finished anything that it began after the last fault that struck it. */
