@@ -12,8 +12,8 @@ const copiedBytes = 8_192;
  * through one of these, so that frames leave in the order in which they came.
  *
  * The first frames of a turn of the event loop leave as soon as the running callback and its microtasks are done, so that
- * a lone message does not wait, or earlier where they fill the buffer; what follows in the same turn leaves together at its
- * end. While the socket takes no more, frames are kept until it drains. There is no bound: who publishes must have one.
+ * a lone message does not wait; what follows in the same turn leaves together at its end. While the socket takes no more,
+ * frames are kept until it drains. There is no bound: who publishes must have one.
  *
  * Use, without an allocation per frame: `reserve(n)`, encode at most `n` bytes into `buffer` from `position` on, then
  * `commit(end)`. Only whole frames may be committed before the callback returns: amqplib writes heartbeats between them.
@@ -56,9 +56,6 @@ export class FrameWriter {
 
   /** Makes room for so many bytes at `position`. */
   reserve(bytes: number): void {
-    if (this.#position + bytes <= this.#buffer.length) return;
-    // The broker is at work on the first messages of a burst while the last are encoded.
-    this.#write();
     if (this.#position + bytes <= this.#buffer.length) return;
     this.#seal();
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
