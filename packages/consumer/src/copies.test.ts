@@ -78,12 +78,17 @@ describe('a copy', () => {
     expect(statuses).toEqual(['stored']);
   });
 
-  test('that comes back has the topology asserted again, and is sent again after a pause', async () => {
+  test('that comes back has the topology asserted again, once the broker has told of a deletion, and is sent again', async () => {
     const { channels, clock, copies, ensured } = publishing();
     const statuses = watch(copies.send(message('m'), new AbortController().signal));
     await turn();
     channels[0]?.listeners.onReturn('m', 312, 'NO_ROUTE');
     channels[0]?.listeners.onConfirm(1, false, true);
+    await turn();
+    clock.pass(299);
+    await turn();
+    expect([ensured, channels[0]?.published.length, statuses]).toEqual([[], 1, []]);
+    clock.pass(1);
     await turn();
     expect([ensured, channels[0]?.published.length, statuses]).toEqual([[true], 1, []]);
     clock.pass(50);
