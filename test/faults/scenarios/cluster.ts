@@ -103,7 +103,9 @@ export const clusterScenarios: readonly Scenario[] = [
     async run(stage) {
       const deadlineMs = stage.isLong ? 10_000 : 2_000;
       const first = { publish: 0, consume: 0 };
-      const traffic = await clustered(stage, first, { deadlineMs, publisher: { maxUnconfirmed: 200 } });
+      // Those that are rejected call again, beside the others: after two deadlines more wait than a publisher takes.
+      const publisher = { maxUnconfirmed: 200, maxWaiting: 100_000 };
+      const traffic = await clustered(stage, first, { deadlineMs, publisher });
       const [, ...others] = stage.broker.nodes;
       try {
         await Promise.all(others.map((node) => node.kill()));
