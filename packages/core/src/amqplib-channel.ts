@@ -10,7 +10,7 @@ import { DriverError, driverError } from './driver.ts';
 import { settled } from './effects.ts';
 import { asError } from './errors.ts';
 import { incoming } from './incoming-message.ts';
-import type { IncomingMessage, OutgoingMessage } from './message.ts';
+import type { HeaderTable, IncomingMessage, OutgoingMessage } from './message.ts';
 import type { WireChannel } from './wire/wire-channel.ts';
 
 /** One channel of a connection of amqplib's. */
@@ -75,9 +75,9 @@ export class AmqplibChannel implements DriverChannel {
     this.#settle(() => this.#channel.ack(tagged(deliveryTag), multiple));
   }
 
-  nack(deliveryTag: number, requeue: boolean): void {
-    if (!this.#open || this.#wire?.nack(deliveryTag, requeue)) return;
-    this.#settle(() => this.#channel.nack(tagged(deliveryTag), false, requeue));
+  nack(deliveryTag: number, requeue: boolean, multiple = false): void {
+    if (!this.#open || this.#wire?.nack(deliveryTag, requeue, multiple)) return;
+    this.#settle(() => this.#channel.nack(tagged(deliveryTag), multiple, requeue));
   }
 
   reject(deliveryTag: number, requeue: boolean): void {
@@ -89,8 +89,8 @@ export class AmqplibChannel implements DriverChannel {
     await this.#rpc(() => this.#channel.prefetch(count), signal);
   }
 
-  async consume(queue: string, consumerTag: string, signal: AbortSignal): Promise<void> {
-    await this.#rpc(() => this.#channel.consume(queue, () => undefined, { consumerTag }), signal);
+  async consume(queue: string, consumerTag: string, signal: AbortSignal, args: HeaderTable = {}): Promise<void> {
+    await this.#rpc(() => this.#channel.consume(queue, () => undefined, { consumerTag, arguments: args }), signal);
   }
 
   async cancel(consumerTag: string, signal: AbortSignal): Promise<void> {
@@ -117,6 +117,10 @@ export class AmqplibChannel implements DriverChannel {
 
   async checkQueue(name: string, signal: AbortSignal): Promise<number> {
     return (await this.#rpc(() => this.#channel.checkQueue(name), signal)).messageCount;
+  }
+
+  async countConsumers(queue: string, signal: AbortSignal): Promise<number> {
+    return (await this.#rpc(() => this.#channel.checkQueue(queue), signal)).consumerCount;
   }
 
   async checkExchange(name: string, signal: AbortSignal): Promise<void> {

@@ -40,3 +40,23 @@ test.each(['4.3.6-rc.1', '4.3.6+12.gabc', 'v4.3.6', 'RabbitMQ 4.3.6'])('%s is re
 test.each(['', 'unknown', '4'])('a version that says nothing (%j) is unsupported', (version) => {
   expect(brokerTraits(version)).toMatchObject({ supported: false, knownBugs: [] });
 });
+
+test.each([
+  ['3.10.8', 2],
+  ['3.13.7', 1],
+  ['4.2.7', 1],
+  ['4.3.0', 0],
+])('%s has %i limits that the newest has not', (version, count) => {
+  expect(brokerTraits(version).limits).toHaveLength(count);
+});
+
+test.each([
+  ['3.10.8', 'counts'],
+  ['3.13.7', 'counts'],
+  ['4.0.5', 'counts, with a limit'],
+  ['4.2.9', 'counts, with a limit'],
+  ['4.3.0', 'nothing'],
+  ['unknown', 'counts, with a limit'],
+])('%s: giving a message back costs it: %s', (version, givingBack) => {
+  expect(brokerTraits(version)).toMatchObject({ givingBack });
+});

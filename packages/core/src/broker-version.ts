@@ -9,6 +9,15 @@ export interface BrokerTraits {
   readonly supported: boolean;
   /** Bugs of this version that can lose or strand messages, each a sentence with the version that ends it. */
   readonly knownBugs: readonly string[];
+  /** Where this version gives less than the newest, each a sentence. Nothing of it loses a message. */
+  readonly limits: readonly string[];
+  /**
+   * What it costs a message of a quorum queue to be delivered and given back: on 4.3 `nothing`, where that is by `nack`;
+   * before, one delivery of those that its queue's limit allows, and where nobody has set a limit there is one from 4.0 on.
+   */
+  readonly givingBack: 'counts' | 'counts, with a limit' | 'nothing';
+  /** Whether a queue can keep back what failed by itself. */
+  readonly delaysRetries: boolean;
 }
 
 /** Major, minor, patch. */
@@ -44,6 +53,18 @@ const bugs: readonly KnownBug[] = [
   },
 ];
 
+/** Each holds before the version. */
+const limits: readonly { readonly until: Version; readonly text: string }[] = [
+  {
+    until: [3, 11, 0],
+    text: 'a malformed x-death header from another client stops dead lettering on its node, and the declaring of queues (seen on 3.10.8); restart the node after it was removed',
+  },
+  {
+    until: [4, 3, 0],
+    text: 'messages that a consumer gives back at shutdown count towards the delivery limit: keep it at 50 or above',
+  },
+];
+
 const oldestTested: Version = [3, 10, 0];
 const newestTested: Version = [4, 3, 0];
 
@@ -57,12 +78,27 @@ export function brokerTraits(announced: string): BrokerTraits {
     knownBugs: bugs
       .filter(({ from, until }) => compare(version, from) >= 0 && compare(version, until) < 0)
       .map(({ text }) => text),
+    limits: limits.filter(({ until }) => compare(version, until) < 0).map(({ text }) => text),
+    givingBack: costOf(version),
+    delaysRetries: compare(version, [4, 3, 0]) >= 0,
   };
 }
 
 function unknownBroker(announced: string): BrokerTraits {
   const label = announced === '' ? 'a broker of unknown version' : `a broker of version ${JSON.stringify(announced)}`;
-  return { label, supported: false, knownBugs: [] };
+  return {
+    label,
+    supported: false,
+    knownBugs: [],
+    limits: [],
+    givingBack: 'counts, with a limit',
+    delaysRetries: false,
+  };
+}
+
+function costOf(version: Version): BrokerTraits['givingBack'] {
+  if (compare(version, [4, 3, 0]) >= 0) return 'nothing';
+  return compare(version, [4, 0, 0]) >= 0 ? 'counts, with a limit' : 'counts';
 }
 
 function parse(announced: string): Version | undefined {

@@ -33,6 +33,7 @@ describe('defineQueue()', () => {
       retry: { delaysMs: [1_000, 10_000, 60_000, 600_000] },
       deliveryLimit: 50,
       type: 'quorum',
+      singleActiveConsumer: false,
       bindTo: [],
     });
   });
@@ -160,4 +161,21 @@ describe('types', () => {
     expectTypeOf(defineQueue('orders', { schema: z.object({ id: z.string() }) })).toExtend<QueueContract>();
     expectTypeOf(defineExchange('orders', { type: 'topic', schema: z.string() })).toExtend<ExchangeContract>();
   });
+});
+
+test('[retry] by the broker needs a quorum queue whose delivery limit leaves room for the attempts', () => {
+  const by = { by: 'broker', minMs: 500 } as const;
+  expect(defineQueue('orders', { retry: by }).retry).toEqual({
+    delaysMs: [],
+    broker: { minMs: 500, maxMs: 5_000, attempts: 5 },
+  });
+  const refused = (options: QueueOptions, message: string): void => {
+    const error = { code: 'SUREHOP_CONTRACT_INVALID', message: expect.stringContaining(message) };
+    expect(() => defineQueue('orders', options)).toThrow(expect.objectContaining(error));
+  };
+  refused({ retry: by, type: 'classic' }, 'retry of queue "orders" cannot be by the broker: a classic queue has none');
+  refused({ retry: { ...by, attempts: 12 }, deliveryLimit: 10 }, 'must be at most 11, one more than its deliveryLimit');
+  refused({ retry: { ...by, maxMs: 499 } }, 'retry.maxMs of queue "orders" must be an integer in [500,');
+  refused({ retry: { ...by, by: 'me' as never } }, 'retry.by of queue "orders" must be one of \'broker\'');
+  refused({ retry: { ...by, minMs: 0.5 } }, 'retry.minMs of queue "orders" must be an integer');
 });

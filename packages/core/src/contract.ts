@@ -1,14 +1,22 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type Codec, jsonCodec } from './codec.ts';
+import { checkCodec, checkSchema } from './contract-checks.ts';
 import type { ExchangeType } from './driver.ts';
 import { asError } from './errors.ts';
 import { encodableHeaders } from './header-values.ts';
 import type { HeaderTable } from './message.ts';
 import { checkEntityName, deadLetterName, rungName } from './names.ts';
-import { functionOption, integer, invalid, kindOf, knownKeys, nonEmptyString, oneOf } from './option-checks.ts';
-import { fallbackDelayMs, type RetryPolicy, resolveRetry } from './retry-policy.ts';
+import { boolean, integer, invalid, kindOf, knownKeys, oneOf } from './option-checks.ts';
+import { type BrokerRetryOptions, fallbackDelayMs, type RetryPolicy, resolveRetry } from './retry-policy.ts';
 
-export type { RetryPolicy } from './retry-policy.ts';
+export {
+  type BrokerRetry,
+  type BrokerRetryOptions,
+  type ExponentialOptions,
+  type ExponentialRetry,
+  exponential,
+  type RetryPolicy,
+} from './retry-policy.ts';
 
 /** A queue that publishers and consumers agree on: plain, frozen data. Made by {@link defineQueue}. */
 export interface QueueContract<In = unknown, Out = In> {
@@ -21,6 +29,8 @@ export interface QueueContract<In = unknown, Out = In> {
   /** Redeliveries after which the broker lays a message aside; undefined on a classic queue, which has no such limit. */
   readonly deliveryLimit: number | undefined;
   readonly type: QueueType;
+  /** Whether the broker hands out to one consumer at a time. */
+  readonly singleActiveConsumer: boolean;
   readonly bindTo: readonly QueueBinding[];
 }
 
@@ -51,8 +61,11 @@ export interface QueueOptions<In = unknown, Out = In> {
   readonly schema?: StandardSchemaV1<In, Out>;
   /** @default JSON in UTF-8 */
   readonly codec?: Codec;
-  /** @default 1 s, 10 s, 1 min, 10 min, then the dead-letter queue */
-  readonly retry?: Partial<RetryPolicy>;
+  /**
+   * A ladder of `delaysMs`, `exponential()`, or, on RabbitMQ 4.3, the broker's own.
+   * @default 1 s, 10 s, 1 min, 10 min, then the dead-letter queue
+   */
+  readonly retry?: Partial<RetryPolicy> | BrokerRetryOptions;
   /**
    * Redeliveries after which the broker itself lays a message aside, 1 to 2^31 - 1: the guard against a message that
    * kills its consumers. Messages given back at shutdown count as well before RabbitMQ 4.3. Below 5, where several
@@ -65,6 +78,12 @@ export interface QueueOptions<In = unknown, Out = In> {
    * @default 'quorum'
    */
   readonly type?: QueueType;
+  /**
+   * Whether the broker hands out to one consumer at a time, and to the next when that is gone: what `orderBy` needs, so
+   * that several processes keep one order. An argument of the queue: one that exists cannot be changed.
+   * @default false
+   */
+  readonly singleActiveConsumer?: boolean;
   /** Exchanges that feed the queue. @default none: publish to the queue itself */
   readonly bindTo?: readonly QueueBinding[];
 }
@@ -81,6 +100,8 @@ export interface ExchangeOptions<In = unknown, Out = In> {
 
 const code = 'SUREHOP_CONTRACT_INVALID';
 
+const queueOptions = ['schema', 'codec', 'retry', 'deliveryLimit', 'type', 'singleActiveConsumer', 'bindTo'] as const;
+
 /**
  * Describes a queue, once, for the services that publish to it and consume from it. Declares nothing by itself.
  *
@@ -94,22 +115,26 @@ export function defineQueue<In = unknown, Out = In>(
 ): QueueContract<In, Out> {
   checkEntityName('queue', name, deadLetterName(''));
   const what = `queue "${name}"`;
-  knownKeys(what, options, ['schema', 'codec', 'retry', 'deliveryLimit', 'type', 'bindTo'], code);
-  const { type = 'quorum', bindTo = [], schema, codec = jsonCodec } = options;
+  knownKeys(what, options, queueOptions, code);
+  const { type = 'quorum', bindTo = [], schema, codec = jsonCodec, singleActiveConsumer = false } = options;
   oneOf(`type of ${what}`, type, ['quorum', 'classic'], code);
+  boolean(`singleActiveConsumer of ${what}`, singleActiveConsumer, code);
   checkSchema(what, schema);
   checkCodec(what, codec);
   if (!Array.isArray(bindTo)) invalid(`bindTo of ${what} must be an array, got ${kindOf(bindTo)}`, code);
   const retry = resolveRetry(what, options.retry, code);
   checkEntityName('queue', name, longestSuffix(retry));
+  const limit = resolveDeliveryLimit(what, type, options.deliveryLimit);
+  checkBrokerRetry(what, retry, limit);
   return Object.freeze({
     kind: 'queue',
     name,
     schema,
     codec,
     retry,
-    deliveryLimit: resolveDeliveryLimit(what, type, options.deliveryLimit),
+    deliveryLimit: limit,
     type,
+    singleActiveConsumer,
     bindTo: Object.freeze(bindTo.map((binding, index) => resolveBinding(`bindTo[${index}] of ${what}`, binding))),
   });
 }
@@ -152,6 +177,14 @@ function resolveDeliveryLimit(what: string, type: QueueType, given: number | und
   return given;
 }
 
+/** The broker counts its retries as deliveries. */
+function checkBrokerRetry(what: string, { broker }: RetryPolicy, deliveryLimit: number | undefined): void {
+  if (broker === undefined) return;
+  if (deliveryLimit === undefined) invalid(`retry of ${what} cannot be by the broker: a classic queue has none`, code);
+  if (broker.attempts <= deliveryLimit + 1) return;
+  invalid(`retry.attempts of ${what} must be at most ${deliveryLimit + 1}, one more than its deliveryLimit`, code);
+}
+
 function resolveBinding(what: string, given: QueueBinding): QueueBinding {
   knownKeys(what, given, ['exchange', 'routingKey', 'headers'], code);
   const { exchange, routingKey, headers } = given;
@@ -189,20 +222,4 @@ function checkRoutingKey(option: string, value: unknown): asserts value is strin
 function checkExchange(option: string, value: unknown): asserts value is ExchangeContract {
   if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'exchange') return;
   invalid(`${option} must be what defineExchange returned, got ${kindOf(value)}`, code);
-}
-
-function checkSchema(what: string, schema: StandardSchemaV1 | undefined): void {
-  if (schema === undefined) return;
-  const validate: unknown = (schema as Partial<StandardSchemaV1> | null)?.['~standard']?.validate;
-  if (typeof validate === 'function') return;
-  invalid(`schema of ${what} must be a Standard Schema (zod, valibot, arktype …), got ${kindOf(schema)}`, code);
-}
-
-function checkCodec(what: string, codec: Partial<Codec>): void {
-  if (typeof codec !== 'object' || codec === null) {
-    invalid(`codec of ${what} must be an object, got ${kindOf(codec)}`, code);
-  }
-  nonEmptyString(`codec.contentType of ${what}`, codec.contentType, code);
-  functionOption(`codec.encode of ${what}`, codec.encode, code);
-  functionOption(`codec.decode of ${what}`, codec.decode, code);
 }

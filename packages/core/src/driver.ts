@@ -73,11 +73,13 @@ export interface DriverChannel {
   publish(message: OutgoingMessage): number;
   /** Does nothing on a closed channel: the broker has already taken the message back. */
   ack(deliveryTag: number, multiple: boolean): void;
-  nack(deliveryTag: number, requeue: boolean): void;
+  /** @param multiple this one and all before it that are not settled. Default: false */
+  nack(deliveryTag: number, requeue: boolean, multiple?: boolean): void;
   reject(deliveryTag: number, requeue: boolean): void;
   /** Applies to consumers that start after it (per consumer, not global). */
   prefetch(count: number, signal: AbortSignal): Promise<void>;
-  consume(queue: string, consumerTag: string, signal: AbortSignal): Promise<void>;
+  /** @param args of the consumer, for example where in a stream it begins. Default: none */
+  consume(queue: string, consumerTag: string, signal: AbortSignal, args?: HeaderTable): Promise<void>;
   cancel(consumerTag: string, signal: AbortSignal): Promise<void>;
   get(queue: string, signal: AbortSignal): Promise<IncomingMessage | undefined>;
   declareQueue(queue: QueueDeclaration, signal: AbortSignal): Promise<void>;
@@ -88,6 +90,11 @@ export interface DriverChannel {
    * those not counted that a consumer holds.
    */
   checkQueue(name: string, signal: AbortSignal): Promise<number>;
+  /**
+   * Resolves to how many consumers a queue has. Rejects as `checkQueue` does. Of a quorum queue with a single active
+   * consumer, those that wait are not counted (3.10).
+   */
+  countConsumers(queue: string, signal: AbortSignal): Promise<number>;
   checkExchange(name: string, signal: AbortSignal): Promise<void>;
   /** Deletes it with what is in it, used or not. Nothing happens when there is none. */
   deleteQueue(name: string, signal: AbortSignal): Promise<void>;

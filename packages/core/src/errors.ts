@@ -10,10 +10,12 @@ export const errorCodes = [
   'SUREHOP_VHOST_REFUSED',
   'SUREHOP_ACCESS_REFUSED',
   'SUREHOP_TOPOLOGY_MISMATCH',
+  'SUREHOP_BROKER_TOO_OLD',
   'SUREHOP_CONNECTION_CLOSED',
   'SUREHOP_CLOSED',
   'SUREHOP_BODY_INVALID',
   'SUREHOP_BODY_UNENCODABLE',
+  'SUREHOP_KEY_INVALID',
   'SUREHOP_MESSAGE_TOO_LARGE',
   'SUREHOP_HEADERS_TOO_LARGE',
   'SUREHOP_PROPERTIES_INVALID',
@@ -25,7 +27,15 @@ export const errorCodes = [
   'SUREHOP_PUBLISH_UNKNOWN',
   'SUREHOP_PUBLISH_INCOMPLETE',
   'SUREHOP_HANDLER_TIMEOUT',
+  'SUREHOP_SEQUENCE_MISSING',
+  'SUREHOP_SEQUENCE_PASSED',
   'SUREHOP_CLOSE_TIMEOUT',
+  // two-way confirmation
+  'SUREHOP_DEAD_LETTERED',
+  'SUREHOP_NO_ANSWER',
+  'SUREHOP_ANSWER_UNREADABLE',
+  // streams
+  'SUREHOP_STREAM_OFFSET_GONE',
   // spool
   'SUREHOP_SPOOL_LOCKED',
   'SUREHOP_SPOOL_UNUSABLE',
@@ -41,6 +51,13 @@ export const errorCodes = [
   'SUREHOP_MESSAGE_ID_REUSED',
   'SUREHOP_MESSAGE_ID_MISSING',
   'SUREHOP_CLOCK_JUMPED',
+  // dead letters
+  'SUREHOP_QUEUE_NOT_FOUND',
+  'SUREHOP_FILTER_INVALID',
+  'SUREHOP_LOOKING_COUNTS',
+  'SUREHOP_AUDIT_FAILED',
+  'SUREHOP_FILE_UNUSABLE',
+  'SUREHOP_IMPORT_MISMATCH',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
@@ -70,6 +87,8 @@ export interface TopologyDifference {
   readonly argument?: string | undefined;
   readonly wanted?: string | undefined;
   readonly found?: string | undefined;
+  /** What to do. Default: arguments cannot be changed in place */
+  readonly advice?: string | undefined;
 }
 
 /** An entity exists with other arguments, or is missing where it should only be verified. */
@@ -95,10 +114,11 @@ export class TopologyMismatchError extends SurehopError {
   }
 }
 
+const inPlace = 'it cannot be changed in place: see docs/topology.md on migrations';
+
 function mismatchText(entity: string, difference: TopologyDifference): string {
-  const { argument, wanted = '(none)', found = '(unknown)' } = difference;
+  const { argument, wanted = '(none)', found = '(unknown)', advice = inPlace } = difference;
   if (argument === undefined) return `${entity} does not exist`;
-  const advice = 'it cannot be changed in place: see docs/topology.md on migrations';
   return `${entity} exists with ${argument} ${found}, wanted ${wanted}; ${advice}`;
 }
 
@@ -206,6 +226,33 @@ export class PublishManyError extends SurehopError implements PublishManyOutcome
     this.stored = stored;
     this.started = started;
     this.failures = failures;
+  }
+}
+
+/** Where a reader was to go on in a stream is not there any more, or the stream is another one. */
+export class StreamOffsetGoneError extends SurehopError {
+  override readonly name = 'StreamOffsetGoneError';
+  readonly stream: string;
+  /** The first offset that the reader needs. */
+  readonly wantedOffset: number;
+  /** The first one that the stream has; undefined when it has none, or none that is known. */
+  readonly firstOffset: number | undefined;
+
+  constructor(stream: string, wantedOffset: number, firstOffset: number | undefined) {
+    const isOld = firstOffset !== undefined && firstOffset > wantedOffset;
+    const found = firstOffset === undefined ? 'it is empty' : `the first one that exists is ${firstOffset}`;
+    const why = isOld
+      ? `what lies before was removed by the limits of the stream`
+      : 'the stream ends before it: it was deleted and made again, or lost its end';
+    const advice = "begin elsewhere with whenGone: 'first', 'last' or 'next'";
+    super(
+      'SUREHOP_STREAM_OFFSET_GONE',
+      `stream "${stream}" has no offset ${wantedOffset}: ${found}; ${why}. Nothing was skipped: ${advice}`,
+      { retryable: false },
+    );
+    this.stream = stream;
+    this.wantedOffset = wantedOffset;
+    this.firstOffset = firstOffset;
   }
 }
 

@@ -1,5 +1,6 @@
+import { delayEntrance, delayKey, isDelayHeader } from './delay-network.ts';
 import { asError } from './errors.ts';
-import { type HistoryEntry, headerNames, historyLength, readFailure } from './failure-record.ts';
+import { type HistoryEntry, headerNames, historyLength, longest, readFailure } from './failure-record.ts';
 import type { HeaderTable, MessageProperties } from './message.ts';
 import { propertyExcess } from './properties.ts';
 import { encodedTableSize } from './table-size.ts';
@@ -21,6 +22,8 @@ export interface FailureInput {
   readonly failedAt: number;
   /** Not to be handled again before, in milliseconds since the Unix epoch. For retries only. */
   readonly notBefore?: number | undefined;
+  /** For dead letters of a stream's reader only. */
+  readonly inStream?: { readonly offset: number; readonly reader: string } | undefined;
   /** For dead letters only. */
   readonly reason?: FailureReason | undefined;
   /** What the handler, the codec or the schema threw. */
@@ -35,9 +38,6 @@ export interface FailureInput {
   /** For all headers together, foreign ones included, in bytes as amqplib encodes them. */
   readonly limitBytes: number;
 }
-
-/** In bytes of UTF-8. All at once stay below 60 kB, so that a message with few headers of its own loses nothing. */
-const longest = { name: 255, message: 4_096, stack: 16_384, historyMessage: 1_024 } as const;
 
 /**
  * The headers of a retry copy or a dead letter: the original's without what the broker put there, and ours. When they
@@ -64,27 +64,35 @@ export function sentOnHeaders(
   limitBytes: number,
 ): HeaderTable | undefined {
   const kept: Record<string, unknown> = {};
-  addForeign(kept, headers, isBrokerHeader);
+  addForeign(kept, headers, isBrokerOrDelayHeader);
   return fitted(kept, limitBytes - propertyExcess(properties));
 }
 
 /** The properties of a copy: as they came, but persistent, and without what would harm it. */
 export function copyProperties(properties: MessageProperties): MessageProperties {
   // An expiration would cut the delay short, another login's user id would close the channel.
+  if (properties.expiration === undefined && properties.userId === undefined) return { ...properties, deliveryMode: 2 };
   const { expiration: _expiration, userId: _userId, ...kept } = properties;
   return { ...kept, deliveryMode: 2 };
 }
 
 /** Stale on a copy: brokers up to 3.13 take them for their own, later ones deliver them back. CC and BCC make more copies. */
-const brokerHeader = /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/s;
+const brokerHeader =
+  /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|x-stream-offset|CC|BCC)$/s;
 const ownHeader: ReadonlySet<string> = new Set(Object.values(headerNames));
 
-function isBrokerHeader(name: string): boolean {
+/** Whether a header is one that a broker writes, or follows, so that no copy may carry it. */
+export function isBrokerHeader(name: string): boolean {
   return brokerHeader.test(name);
 }
 
-function isBrokerOrOwnHeader(name: string): boolean {
-  return ownHeader.has(name) || isBrokerHeader(name);
+function isBrokerOrDelayHeader(name: string): boolean {
+  return isBrokerHeader(name) || isDelayHeader(name);
+}
+
+/** Whether a header is not taken over to a retry or dead letter: it is the broker's, or ours and written anew. */
+export function isBrokerOrOwnHeader(name: string): boolean {
+  return ownHeader.has(name) || isBrokerOrDelayHeader(name);
 }
 
 function addForeign(to: Record<string, unknown>, from: HeaderTable, isDropped: (name: string) => boolean): void {
@@ -98,14 +106,12 @@ const plain = { configurable: true, enumerable: true, writable: true } as const;
 
 function ownHeaders(input: FailureInput): Record<string, unknown> {
   const before = readFailure(input.headers);
-  const error = asError(input.error);
-  const name = cutText(textIn(error, 'name') ?? 'Error', longest.name);
-  const message = textIn(error, 'message') ?? '';
-  const code = textIn(error, 'code');
+  const { name, message, historyMessage, consumer, code } = errorTexts(input);
   // A retry is tried again: its stack would be read by nobody, and is what costs most of it, here and in the broker.
-  const stack = input.reason !== undefined && input.error instanceof Error ? stackOf(error) : '';
+  const stack = input.reason !== undefined && input.error instanceof Error ? stackOf(input.error) : '';
   const at = iso(input.failedAt);
-  const failure = { at, name, message, consumer: input.consumer };
+  const failure = { at, name, message: historyMessage, consumer };
+  const origin = originOf(input);
   return {
     [headerNames.attempt]: input.failedAttempts,
     [headerNames.firstFailedAt]: iso(before.firstFailedAt ?? input.failedAt),
@@ -113,14 +119,49 @@ function ownHeaders(input: FailureInput): Record<string, unknown> {
     ...(input.notBefore !== undefined && { [headerNames.notBefore]: iso(input.notBefore) }),
     ...(input.reason !== undefined && { [headerNames.reason]: input.reason }),
     [headerNames.errorName]: name,
-    [headerNames.errorMessage]: cutText(message, longest.message),
+    [headerNames.errorMessage]: message,
     ...(stack !== '' && { [headerNames.errorStack]: cutText(stack, longest.stack) }),
-    ...(code !== undefined && { [headerNames.errorCode]: cutText(code, longest.name) }),
-    [headerNames.history]: [...before.history, failure].slice(-historyLength).map(shortened),
+    ...(code !== undefined && { [headerNames.errorCode]: code }),
+    [headerNames.history]: [...before.history.map(shortened), failure].slice(-historyLength),
+    ...(input.inStream !== undefined && {
+      [headerNames.streamOffset]: input.inStream.offset,
+      [headerNames.reader]: input.inStream.reader,
+    }),
     [headerNames.queue]: input.queue,
-    [headerNames.exchange]: before.exchange ?? input.exchange,
-    [headerNames.routingKey]: before.routingKey ?? input.routingKey,
+    [headerNames.exchange]: before.exchange ?? origin.exchange,
+    [headerNames.routingKey]: before.routingKey ?? origin.routingKey,
   };
+}
+
+/** What is written of an error, and whose it is. */
+export interface ErrorTexts {
+  readonly name: string;
+  readonly message: string;
+  readonly historyMessage: string;
+  readonly code: string | undefined;
+  readonly consumer: string;
+}
+
+export function errorTexts({ error: thrown, consumer }: Pick<FailureInput, 'error' | 'consumer'>): ErrorTexts {
+  const error = asError(thrown);
+  const message = textIn(error, 'message') ?? '';
+  const code = textIn(error, 'code');
+  return {
+    name: cutText(textIn(error, 'name') ?? 'Error', longest.name),
+    message: cutText(message, longest.message),
+    historyMessage: cutText(message, longest.historyMessage),
+    code: code === undefined ? undefined : cutText(code, longest.name),
+    consumer: cutText(consumer, longest.name),
+  };
+}
+
+/** What came through the delay network was published to the queue itself. */
+export function originOf({ queue, exchange, routingKey }: Pick<FailureInput, 'queue' | 'exchange' | 'routingKey'>): {
+  exchange: string;
+  routingKey: string;
+} {
+  const isDelayed = exchange.startsWith(delayEntrance) && routingKey === delayKey(queue);
+  return isDelayed ? { exchange: '', routingKey: queue } : { exchange, routingKey };
 }
 
 function shortened({ at, name, message, consumer }: HistoryEntry): HistoryEntry {
@@ -135,7 +176,8 @@ function shortened({ at, name, message, consumer }: HistoryEntry): HistoryEntry 
 /** The last moment that was written: many messages fail in one millisecond. */
 let written = { epochMs: 0, text: '1970-01-01T00:00:00.000Z' };
 
-function iso(epochMs: number): string {
+/** A moment as it is written in a header. */
+export function iso(epochMs: number): string {
   if (epochMs !== written.epochMs) written = { epochMs, text: new Date(epochMs).toISOString() };
   return written.text;
 }

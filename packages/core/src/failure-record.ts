@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { type HeaderTable, noHeaders } from './message.ts';
+import { type HeaderTable, headerOf, type IncomingMessage, noHeaders } from './message.ts';
 
 /** The headers that this SDK sets, by what they say. All are optional for a reader. */
 export const headerNames = {
@@ -16,6 +16,8 @@ export const headerNames = {
   queue: 'surehop-queue',
   exchange: 'surehop-exchange',
   routingKey: 'surehop-routing-key',
+  streamOffset: 'surehop-stream-offset',
+  reader: 'surehop-reader',
 } as const;
 
 /** One earlier failure. */
@@ -52,6 +54,12 @@ export interface FailureRecord extends Attempts {
   readonly routingKey: string | undefined;
 }
 
+/**
+ * Of what is written of an error, in bytes of UTF-8. All at once stay below 60 kB, so that a message with few headers of its
+ * own loses nothing.
+ */
+export const longest = { name: 255, message: 4_096, stack: 16_384, historyMessage: 1_024 } as const;
+
 /** How many failures the history keeps. */
 export const historyLength = 10;
 
@@ -61,10 +69,22 @@ const noAttempts: Attempts = Object.freeze({ failedAttempts: 0, failedAt: undefi
 export function readAttempts(headers: HeaderTable): Attempts {
   if (headers === noHeaders) return noAttempts;
   return {
-    failedAttempts: count(headers[headerNames.attempt]),
-    failedAt: time(headers[headerNames.failedAt]),
-    notBefore: time(headers[headerNames.notBefore]),
+    failedAttempts: countOf(headers[headerNames.attempt]),
+    failedAt: timeOf(headers[headerNames.failedAt]),
+    notBefore: timeOf(headers[headerNames.notBefore]),
   };
+}
+
+/** As {@link readAttempts}, of a delivery whose other headers stay as they are; `failedAt` only beside `notBefore`. */
+export function attemptsOf(message: Pick<IncomingMessage, 'headers' | 'encodedHeaders'>): Attempts {
+  const { encodedHeaders } = message;
+  const isBare =
+    encodedHeaders === undefined ? message.headers === noHeaders : encodedHeaders.end === encodedHeaders.start;
+  if (isBare) return noAttempts;
+  const failedAttempts = countOf(headerOf(message, headerNames.attempt));
+  const notBefore = timeOf(headerOf(message, headerNames.notBefore));
+  const failedAt = notBefore === undefined ? undefined : timeOf(headerOf(message, headerNames.failedAt));
+  return { failedAttempts, failedAt, notBefore };
 }
 
 /**
@@ -77,7 +97,7 @@ export function readFailure(headers: HeaderTable): FailureRecord {
   const origin = exchange !== undefined && routingKey !== undefined ? { exchange, routingKey } : undefined;
   return {
     ...readAttempts(headers),
-    firstFailedAt: time(headers[headerNames.firstFailedAt]),
+    firstFailedAt: timeOf(headers[headerNames.firstFailedAt]),
     history: history(headers[headerNames.history]),
     queue: name(headers[headerNames.queue]),
     exchange: origin?.exchange,
@@ -85,7 +105,9 @@ export function readFailure(headers: HeaderTable): FailureRecord {
   };
 }
 
-function count(value: unknown): number {
+/** A whole number, 0 or more, from a number or decimal digits; anything else counts as 0. */
+export function countOf(value: unknown): number {
+  if (value === undefined) return 0;
   const text = textOf(value);
   const number = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : value;
   return Number.isSafeInteger(number) && (number as number) >= 0 ? (number as number) : 0;
@@ -97,7 +119,8 @@ const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\
 /** As this SDK writes it. */
 const ourTime = /^.{23}Z$/;
 
-function time(value: unknown): number | undefined {
+/** Milliseconds since the Unix epoch, from ISO 8601 with a zone; undefined for anything else. */
+export function timeOf(value: unknown): number | undefined {
   const text = textOf(value);
   if (text === undefined || !isoTime.test(text)) return undefined;
   const at = Date.parse(text);
@@ -119,7 +142,7 @@ function history(value: unknown): HistoryEntry[] {
 function historyEntry(value: unknown): HistoryEntry | undefined {
   if (typeof value !== 'object' || value === null || isUint8Array(value)) return undefined;
   const { at, name, message, consumer } = value as Record<string, unknown>;
-  const moment = time(at);
+  const moment = timeOf(at);
   if (moment === undefined) return undefined;
   return {
     at: typeof at === 'string' && ourTime.test(at) ? at : new Date(moment).toISOString(),
@@ -129,8 +152,8 @@ function historyEntry(value: unknown): HistoryEntry | undefined {
   };
 }
 
-/** Several clients write strings as bytes. */
-function textOf(value: unknown): string | undefined {
+/** A string, also where it came as bytes, as several clients write them; undefined for anything else. */
+export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isUint8Array(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : undefined;
 }

@@ -38,6 +38,18 @@ export interface ReceivedMessage<T> {
  */
 export type Handler<T> = (message: ReceivedMessage<T>) => unknown;
 
+/** One message of a stream, as a handler gets it. `attempt` counts those of this reader since it started. */
+export interface StreamMessage<T> extends ReceivedMessage<T> {
+  /** Its place in the stream. They only grow, with gaps. */
+  readonly offset: number;
+}
+
+/**
+ * Does the work for one message of a stream. Any return value, once awaited, lets the reader go on; a throw or rejection
+ * is a failure. It may run more than once for the same message.
+ */
+export type StreamHandler<T> = (message: StreamMessage<T>) => unknown;
+
 /** Throw it to lay the message aside at once, without further attempts. */
 export class DeadLetter extends Error {
   override readonly name = 'DeadLetter';

@@ -15,6 +15,11 @@ export interface PublisherHealth {
   readonly waiting: number;
   /** How long the broker has confirmed nothing although something is due, in milliseconds. */
   readonly stalledMs: number;
+  /**
+   * Calls of `publishAndWait` that are not settled, whether their message is stored already or not. They wait for handlers
+   * elsewhere, so that their number says nothing of this publisher's own readiness.
+   */
+  readonly awaitedAnswers: number;
 }
 
 export interface ConsumerHealth {
@@ -31,6 +36,45 @@ export interface ConsumerHealth {
    * in one place of the prefetch: once all places are taken, nothing more is handled.
    */
   readonly unstoredCopies: number;
+  /** Given, and true, while it is paused at a gap in a sequence, until somebody calls its `resume()`. */
+  readonly halted?: true;
+  /** Only of a consumer with `orderBy`. */
+  readonly order?: ConsumerOrderHealth;
+}
+
+export interface ConsumerOrderHealth {
+  /** Keys whose first message failed and waits for its next attempt. Their later messages wait with it. */
+  readonly delayedKeys: number;
+  /** Keys that wait for `release()`. */
+  readonly haltedKeys: readonly string[];
+}
+
+export interface ReaderHealth {
+  readonly stream: string;
+  readonly name: string;
+  /** `subscribing` with a `fault` where waiting will not mend what keeps it from reading. */
+  readonly phase: 'subscribing' | 'reading' | 'closing' | 'closed';
+  /** The code of what keeps it from reading, for example SUREHOP_STREAM_OFFSET_GONE. */
+  readonly fault: string | undefined;
+  /** The last offset that was handled or laid aside, with all before it; undefined before the first. */
+  readonly position: number | undefined;
+  /** The last position that the store has taken. */
+  readonly savedPosition: number | undefined;
+  /** The last offset that the broker has delivered. */
+  readonly received: number | undefined;
+  /**
+   * How long ago the message in hand was published, by its publisher's clock, in milliseconds: how far the reader is
+   * behind. 0 when none is in hand; undefined when the message does not say.
+   */
+  readonly behindMs: number | undefined;
+  /** The attempt at the message in hand; 0 when none is. Above 1 all that follows waits for it. */
+  readonly attempt: number;
+  /** Handlers that ran past their time limit and have not returned. */
+  readonly stuckHandlers: number;
+  /** Dead letters that were tried and not stored, and are tried again: the reader does not go on before. */
+  readonly unstoredCopies: number;
+  /** True while the store takes no positions: after a crash more would be handled again. */
+  readonly isStoreFailing: boolean;
 }
 
 /** Hands over what an outbox holds. Its figures are those of the last look at the store, some seconds old. */
@@ -69,6 +113,7 @@ export interface Health {
   readonly links: { readonly publish: LinkHealth; readonly consume: LinkHealth };
   readonly publishers: readonly PublisherHealth[];
   readonly consumers: readonly ConsumerHealth[];
+  readonly readers: readonly ReaderHealth[];
   readonly relays: readonly RelayHealth[];
   readonly topology: readonly EntityHealth[];
 }
@@ -81,8 +126,16 @@ export function healthStatus(parts: Omit<Health, 'status'>, stallMs: number): He
     publish.blocked === true ||
     parts.publishers.some(({ stalledMs }) => stalledMs >= stallMs) ||
     parts.consumers.some(
-      ({ phase, quarantine, stuckHandlers, unstoredCopies }) =>
-        phase === 'subscribing' || quarantine || stuckHandlers > 0 || unstoredCopies > 0,
+      ({ phase, quarantine, stuckHandlers, unstoredCopies, halted, order }) =>
+        phase === 'subscribing' ||
+        quarantine ||
+        stuckHandlers + unstoredCopies > 0 ||
+        halted === true ||
+        (order !== undefined && order.haltedKeys.length > 0),
+    ) ||
+    parts.readers.some(
+      ({ phase, stuckHandlers, unstoredCopies, isStoreFailing }) =>
+        phase === 'subscribing' || stuckHandlers > 0 || unstoredCopies > 0 || isStoreFailing,
     ) ||
     parts.relays.some(({ phase }) => phase !== 'running') ||
     parts.topology.some(

@@ -39,15 +39,18 @@ export function guardedLogger(log: Logger, bindings: Readonly<Record<string, unk
   const guarded = {} as Logger;
   for (const level of levels) {
     guarded[level] = (fields, message) => {
-      const nobodyLeftToTell = (): void => undefined;
       callUser(() => log[level]({ ...bindings, ...fields }, message), nobodyLeftToTell);
     };
   }
   return guarded;
 }
 
+const nobodyLeftToTell = (): void => undefined;
+
 /** An error as fields of a log line: no stack of ours, no payload, the chain of causes in short. */
 export function errorFields(error: unknown): { readonly error: string; readonly code?: unknown } {
+  if (error instanceof Error && error.cause === undefined && typeof error.message === 'string')
+    return withCode(error.message, error);
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 4 && current instanceof Error; depth += 1) {
@@ -56,6 +59,10 @@ export function errorFields(error: unknown): { readonly error: string; readonly 
     current = isSurehopError(current, 'SUREHOP_BODY_INVALID') ? undefined : current.cause;
   }
   const text = parts.length === 0 ? String(error) : parts.join(': ');
+  return withCode(text, error);
+}
+
+function withCode(text: string, error: unknown): { readonly error: string; readonly code?: unknown } {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === undefined ? { error: text } : { error: text, code };
 }

@@ -5,10 +5,16 @@ import type { Entity } from './topology-entity.ts';
 
 /** A quorum queue of a cluster has so many members, unless there are fewer nodes (R: its default group size). */
 const usualMembers = 3;
+/** Of a quorum queue from RabbitMQ 4.0 on. */
+const defaultDeliveryLimit = 20;
 const timeoutMs = 5_000;
 
 interface QueueView {
   readonly arguments?: HeaderTable;
+  readonly type?: string;
+  /** What counts, from RabbitMQ 4.0 on; `unlimited` where nothing does. */
+  readonly delivery_limit?: number | string;
+  readonly effective_policy_definition?: HeaderTable;
   readonly members?: readonly string[];
   readonly online?: readonly string[];
 }
@@ -98,6 +104,25 @@ export class ManagementApi {
       const online = Math.min(view.online?.length ?? wanted, view.members?.length ?? wanted);
       entity.isUnderReplicated = online < wanted;
     }
+  }
+
+  /**
+   * How often a message of this queue may be delivered and given back, by arguments, policies and defaults;
+   * `Infinity` where nothing limits it.
+   *
+   * @param isLimitedByDefault as from RabbitMQ 4.0 on, where a negative limit is none; before, it is one of 0
+   * @throws {ManagementError} when nobody can tell
+   */
+  async deliveryLimit(queue: string, isLimitedByDefault: boolean): Promise<number> {
+    const view = await this.#get<QueueView>(`queues/${this.#vhost}/${encodeURIComponent(queue)}`);
+    if (view.type !== 'quorum') return Number.POSITIVE_INFINITY;
+    const { delivery_limit: counting, arguments: given, effective_policy_definition: policy } = view;
+    if (counting !== undefined) return typeof counting === 'number' ? counting : Number.POSITIVE_INFINITY;
+    // A queue that was just declared does not tell yet.
+    const set = [given?.['x-delivery-limit'], policy?.['delivery-limit']].filter((limit) => typeof limit === 'number');
+    if (set.length === 0) return isLimitedByDefault ? defaultDeliveryLimit : Number.POSITIVE_INFINITY;
+    const none = isLimitedByDefault ? Number.POSITIVE_INFINITY : 0;
+    return Math.min(...set.map((limit) => (limit < 0 ? none : limit)));
   }
 
   async #get<T>(path: string): Promise<T> {

@@ -23,6 +23,17 @@ export interface MessageProperties {
   readonly appId?: string;
 }
 
+/** Headers as they came in a delivery, not decoded. */
+export interface EncodedHeaders {
+  /** Others' bytes around them. */
+  readonly bytes: Buffer;
+  /** Where the first field begins, and where the last one ends. */
+  readonly start: number;
+  readonly end: number;
+  /** Of one header, whose name is ASCII; undefined where there is none. */
+  value(name: string): unknown;
+}
+
 /** One message as it is written to a channel. */
 export interface OutgoingMessage {
   readonly exchange: string;
@@ -32,6 +43,8 @@ export interface OutgoingMessage {
   readonly content: Uint8Array;
   readonly properties: MessageProperties;
   readonly headers: HeaderTable | undefined;
+  /** The same as AMQP encodes it, its length before it, where somebody has done so. */
+  readonly headerBytes?: Uint8Array | undefined;
 }
 
 /** One message as a channel delivered it. */
@@ -46,4 +59,12 @@ export interface IncomingMessage {
   readonly properties: MessageProperties;
   /** Empty when the publisher set none. Foreign: nothing in it may be trusted. */
   readonly headers: HeaderTable;
+  /** The same where they are not decoded yet; to read one of them, ask {@link headerOf}. */
+  readonly encodedHeaders?: EncodedHeaders | undefined;
+}
+
+/** A delivery's header, without decoding the others. The name is ASCII. */
+export function headerOf(message: Pick<IncomingMessage, 'headers' | 'encodedHeaders'>, name: string): unknown {
+  const { encodedHeaders } = message;
+  return encodedHeaders === undefined ? message.headers[name] : encodedHeaders.value(name);
 }

@@ -16,9 +16,10 @@ export function deadLetterName(queue: string): string {
 }
 
 /** `existing queue`: one that is only consumed, so that its own name may be any that the broker took. */
-export type EntityKind = 'queue' | 'exchange' | 'existing queue';
+export type EntityKind = 'queue' | 'exchange' | 'stream' | 'existing queue';
 
 const longestNameBytes = 255;
+const delayPrefix = 'surehop.delay.';
 const ownSuffix = /\.retry(\.\d+)?$|\.dead-letter$/;
 
 /**
@@ -38,6 +39,9 @@ export function checkEntityName(kind: EntityKind, name: unknown, longestSuffix: 
   if (name.startsWith('amq.')) invalid(`${named}: names that begin with amq. belong to the broker`, code);
   if (kind !== 'existing queue' && ownSuffix.test(name)) {
     invalid(`${named}: a name must not end in .retry, .retry.<number> or .dead-letter; these are derived names`, code);
+  }
+  if (kind !== 'existing queue' && name.startsWith(delayPrefix)) {
+    invalid(`${named}: names that begin with ${delayPrefix} belong to the delay network`, code);
   }
   const bytes = Buffer.byteLength(name) + Buffer.byteLength(longestSuffix);
   if (bytes <= longestNameBytes) return;

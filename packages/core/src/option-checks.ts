@@ -21,6 +21,18 @@ export function integer(
   invalid(`${option} must be an integer ${range}, got ${shown(value)}`, code);
 }
 
+/** A number in [min, max], whole or not. */
+export function number(
+  option: string,
+  value: unknown,
+  min: number,
+  max: number,
+  code?: CheckCode,
+): asserts value is number {
+  if (typeof value === 'number' && value >= min && value <= max) return;
+  invalid(`${option} must be a number in [${min}, ${max}], got ${shown(value)}`, code);
+}
+
 export function boolean(option: string, value: unknown, code?: CheckCode): asserts value is boolean {
   if (typeof value !== 'boolean') invalid(`${option} must be true or false, got ${shown(value)}`, code);
 }

@@ -16,6 +16,8 @@ export interface OutboxMessage {
   readonly headers: HeaderTable | undefined;
   /** Attempts that the broker has answered with a refusal. */
   readonly attempts: number;
+  /** What is left of its delay as it is taken, in milliseconds; undefined for one without. */
+  readonly delayMs?: number | undefined;
 }
 
 /** What became of one message in one pass. */

@@ -48,6 +48,19 @@ test('a message with every property set passes', () => {
 });
 
 describe('short strings', () => {
+  test('are looked at again where the one before was another, or was refused', () => {
+    const [good, bad] = ['orders', 'half \ud800'];
+    for (const change of [
+      (value: string) => message({ exchange: value }),
+      (value: string) => message({ routingKey: value }),
+      (value: string) => withProperties({ contentType: value }),
+    ]) {
+      for (const value of [good, good]) expect(() => checkOutgoing(change(value), limits)).not.toThrow();
+      for (const value of [bad, bad]) expect(() => checkOutgoing(change(value), limits)).toThrow(refused('surrogate'));
+      expect(() => checkOutgoing(change(good), limits)).not.toThrow();
+    }
+  });
+
   test.each(['exchange', 'routingKey'])('%s may take 255 bytes of UTF-8, and not one more', (name) => {
     expect(() => checkOutgoing(message({ [name]: 'ü'.repeat(127) }), limits)).not.toThrow();
     expect(() => checkOutgoing(message({ [name]: 'ü'.repeat(128) }), limits)).toThrow(

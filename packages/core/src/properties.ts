@@ -38,8 +38,8 @@ export interface OutgoingLimits {
  */
 export function checkOutgoing(message: UncheckedMessage, limits: OutgoingLimits): HeaderTable | undefined {
   const { properties, content } = message;
-  shortString(properties, 'exchange', message.exchange);
-  shortString(properties, 'routingKey', message.routingKey);
+  repeatedString(properties, 'exchange', message.exchange);
+  repeatedString(properties, 'routingKey', message.routingKey);
   if (!isUint8Array(content)) refuse(properties, `content must be a Uint8Array, got ${kindOf(content)}`);
   if (content.length > limits.maxMessageBytes) {
     const size = `${content.length} bytes, the limit is ${limits.maxMessageBytes} (maxMessageBytes)`;
@@ -54,6 +54,20 @@ export function checkOutgoing(message: UncheckedMessage, limits: OutgoingLimits)
  * for them: headers must be smaller by as much. 0 for every usual message.
  */
 export function propertyExcess(properties: MessageProperties): number {
+  const { contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId } =
+    properties;
+  const units =
+    unitsOf(contentType) +
+    unitsOf(contentEncoding) +
+    unitsOf(correlationId) +
+    unitsOf(replyTo) +
+    unitsOf(expiration) +
+    unitsOf(messageId) +
+    unitsOf(type) +
+    unitsOf(userId) +
+    unitsOf(appId);
+  // Three bytes is the most that one UTF-16 unit takes: hardly ever must they be counted.
+  if (shortStrings.length + 3 * units <= roomForProperties) return 0;
   let bytes = 0;
   for (const name of shortStrings) {
     const value = properties[name];
@@ -62,10 +76,15 @@ export function propertyExcess(properties: MessageProperties): number {
   return Math.max(0, bytes - roomForProperties);
 }
 
+function unitsOf(text: string | undefined): number {
+  return text === undefined ? 0 : text.length;
+}
+
 /** 1,024 bytes less those of frame, flags, numbers and the length of the headers. */
 const roomForProperties = 980;
 
-const shortStrings = [
+/** The properties that are strings, of at most 255 bytes. */
+export const shortStrings: readonly Exclude<keyof MessageProperties, 'deliveryMode' | 'priority' | 'timestamp'>[] = [
   'contentType',
   'contentEncoding',
   'correlationId',
@@ -75,13 +94,13 @@ const shortStrings = [
   'type',
   'userId',
   'appId',
-] as const satisfies readonly (keyof MessageProperties)[];
+];
 
 function checkProperties(properties: MessageProperties, limits: OutgoingLimits): void {
   // One by one: most messages have two of them, and reading a property by a variable name costs as much as checking it.
   const { contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type, userId, appId } =
     properties;
-  if (contentType !== undefined) shortString(properties, 'contentType', contentType);
+  if (contentType !== undefined) repeatedString(properties, 'contentType', contentType);
   if (messageId !== undefined) shortString(properties, 'messageId', messageId);
   if (contentEncoding !== undefined) shortString(properties, 'contentEncoding', contentEncoding);
   if (correlationId !== undefined) shortString(properties, 'correlationId', correlationId);
@@ -133,6 +152,19 @@ function checkHeaders(given: HeaderTable, properties: MessageProperties, limits:
   if (bytes <= limit) return headers;
   const size = `${bytes} bytes, the limit is ${limit}`;
   throw tooLarge('SUREHOP_HEADERS_TOO_LARGE', `the headers of ${named(properties)} have ${size}`);
+}
+
+/** What passed last: most messages go where the one before went. */
+const passed: Record<'exchange' | 'routingKey' | 'contentType', string> = {
+  exchange: '',
+  routingKey: '',
+  contentType: '',
+};
+
+function repeatedString(properties: MessageProperties, name: keyof typeof passed, value: string): void {
+  if (value === passed[name]) return;
+  shortString(properties, name, value);
+  passed[name] = value;
 }
 
 function shortString(properties: MessageProperties, name: string, value: unknown): void {

@@ -7,6 +7,7 @@ import {
   healthStatus,
   type LinkHealth,
   type PublisherHealth,
+  type ReaderHealth,
   type RelayHealth,
 } from './health.ts';
 import { Link } from './link.ts';
@@ -19,7 +20,7 @@ import { type ConnectOptions, type ResolvedConnectOptions, resolveConnectOptions
 import { TopologyKeeper } from './topology-keeper.ts';
 import { callUser, isThenable } from './user-callback.ts';
 
-/** A publisher, a consumer or a relay, as the connection sees it. */
+/** A publisher, a consumer, a reader or a relay, as the connection sees it. */
 export interface Member<H> {
   close(options?: CloseOptions): Promise<void>;
   health(): H;
@@ -35,12 +36,15 @@ export interface RabbitInternals {
   readonly publishLink: Link;
   readonly consumeLink: Link;
   readonly topology: TopologyKeeper;
+  /** Undefined without a `managementUrl`. */
+  readonly management: ManagementApi | undefined;
   readonly options: ResolvedConnectOptions;
   readonly effects: Effects;
   /** Guarded: never throws. */
   readonly log: Logger;
   readonly publishers: Set<Member<PublisherHealth>>;
   readonly consumers: Set<Member<ConsumerHealth>>;
+  readonly readers: Set<Member<ReaderHealth>>;
   readonly relays: Set<Member<RelayHealth>>;
   /** True once `close()` was called. */
   readonly isClosing: boolean;
@@ -58,7 +62,7 @@ export interface Rabbit extends AsyncDisposable {
   /** What is known now, from memory. */
   health(): Health;
   /**
-   * Closes consumers (they finish what they have in hand), then relays and publishers (they wait for their confirms), then
+   * Closes consumers and readers (they finish what they have in hand), then relays and publishers (they wait for their confirms), then
    * the links. Safe to call twice: the second caller gets the first caller's promise.
    *
    * @param options.timeoutMs for each of consumers, relays and publishers, in milliseconds. Default: 10_000 for relays and
@@ -122,11 +126,13 @@ class RabbitConnection implements Rabbit {
       publishLink,
       consumeLink,
       topology: new TopologyKeeper(keeper),
+      management,
       options: resolved,
       effects,
       log,
       publishers: new Set(),
       consumers: new Set(),
+      readers: new Set(),
       relays: new Set(),
       isClosing: false,
     };
@@ -157,11 +163,12 @@ class RabbitConnection implements Rabbit {
   }
 
   health(): Health {
-    const { publishLink, consumeLink, publishers, consumers, relays, topology, options } = this[internalsKey];
+    const { publishLink, consumeLink, publishers, consumers, readers, relays, topology, options } = this[internalsKey];
     const parts = {
       links: { publish: linkHealth(publishLink), consume: linkHealth(consumeLink) },
       publishers: [...publishers].map((publisher) => publisher.health()),
       consumers: [...consumers].map((consumer) => consumer.health()),
+      readers: [...readers].map((reader) => reader.health()),
       relays: [...relays].map((relay) => relay.health()),
       topology: topology.health(),
     };
@@ -185,8 +192,8 @@ class RabbitConnection implements Rabbit {
   }
 
   async #close(options: CloseOptions): Promise<void> {
-    const { publishLink, consumeLink, publishers, consumers, relays, topology, effects } = this[internalsKey];
-    await Promise.allSettled([...consumers].map((consumer) => consumer.close(options)));
+    const { publishLink, consumeLink, publishers, consumers, readers, relays, topology, effects } = this[internalsKey];
+    await Promise.allSettled([...consumers, ...readers].map((member) => member.close(options)));
     await Promise.allSettled([...relays].map((relay) => relay.close(options)));
     await Promise.allSettled([...publishers].map((publisher) => publisher.close(options)));
     this.#login.close();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { longestDelayMs, resolveRetry } from './retry-policy.ts';
+import { exponential, longestDelayMs, resolveRetry } from './retry-policy.ts';
 
 test('without a policy a message is tried again after 1 s, 10 s, 1 min and 10 min', () => {
   expect(resolveRetry('queue "orders"', undefined).delaysMs).toEqual([1_000, 10_000, 60_000, 600_000]);
@@ -41,4 +41,30 @@ test('the policy is a frozen copy: changing the given one changes nothing', () =
   delaysMs.push(3);
   expect(policy.delaysMs).toEqual([1, 2]);
   expect(Object.isFrozen(policy) && Object.isFrozen(policy.delaysMs)).toBe(true);
+});
+
+test('exponential() is a policy without a ladder, with defaults for whatever is not given', () => {
+  const policy = { minMs: 1_000, maxMs: 600_000, factor: 2, jitter: 0.5, attempts: 10 };
+  expect(exponential()).toEqual({ delaysMs: [], exponential: policy });
+  expect(exponential({ minMs: 700_000 }).exponential).toMatchObject({ minMs: 700_000, maxMs: 700_000 });
+  expect(resolveRetry('queue "orders"', exponential({ attempts: 3 }))).toEqual(exponential({ attempts: 3 }));
+});
+
+test.each([
+  [{ minMs: 0 }, 'minMs of exponential() must be an integer in [1, 31622400000], got 0'],
+  [{ minMs: 1_000, maxMs: 999 }, 'maxMs of exponential() must be an integer in [1000, 31622400000], got 999'],
+  [{ factor: 0.5 }, 'factor of exponential() must be a number in [1, 100], got 0.5'],
+  [{ factor: Number.NaN }, 'factor of exponential() must be a number in [1, 100], got NaN'],
+  [{ jitter: 1.1 }, 'jitter of exponential() must be a number in [0, 1], got 1.1'],
+  [{ attempts: 0 }, 'attempts of exponential() must be an integer in [1, 1000], got 0'],
+  [{ attemps: 5 }, 'did you mean attempts?'],
+])('exponential() refuses %j', (options, message) => {
+  const error = { code: 'SUREHOP_CONTRACT_INVALID', message: expect.stringContaining(message) };
+  expect(() => exponential(options as never)).toThrow(expect.objectContaining(error));
+});
+
+test('a policy is a ladder or exponential, not both', () => {
+  expect(() => resolveRetry('queue "orders"', { ...exponential(), delaysMs: [5] })).toThrow(
+    'must be a ladder of delaysMs or exponential, not both',
+  );
 });

@@ -1,3 +1,5 @@
+import { checkNeeds } from './broker-needs.ts';
+import { delayParking } from './delay-network.ts';
 import { type DriverChannel, DriverError } from './driver.ts';
 import type { Clock } from './effects.ts';
 import { TopologyMismatchError } from './errors.ts';
@@ -54,12 +56,14 @@ export class TopologyAssertions {
   async #assert(entity: Entity): Promise<void> {
     const { mode, link, log } = this.#options;
     const { generation } = link.state;
-    const { doubts } = entity;
+    const { doubts, ready } = entity;
     try {
+      if (link.session !== undefined) checkNeeds(entity, link.session.serverVersion);
       if (mode === 'verify') await this.#verify(entity);
       else await this.#declare(entity);
       entity.assertedIn = generation;
       entity.answeredDoubts = doubts;
+      this.#tellLaidAside(entity, ready);
     } catch (thrown) {
       if (mode === 'declare' && entity.what.kind === 'binding' && isNotFound(thrown)) {
         this.#options.onEndMissing(entity);
@@ -73,6 +77,15 @@ export class TopologyAssertions {
       if (fault instanceof TopologyMismatchError) entity.state = 'mismatch';
       throw fault;
     }
+  }
+
+  /** Whoever uses the delay network says so when there are more of them than there were. */
+  #tellLaidAside({ what, ready = 0 }: Entity, before = 0): void {
+    if (what.kind !== 'queue' || what.declaration.name !== delayParking || ready <= before) return;
+    this.#options.log.error(
+      { queue: delayParking, messages: ready },
+      'delayed messages found neither queue nor exchange at the end of their delay, and were laid aside',
+    );
   }
 
   async #declare(entity: Entity): Promise<void> {

@@ -21,6 +21,8 @@ export interface Entity {
   doubts: number;
   /** How many of these doubts an assertion has answered. */
   answeredDoubts: number;
+  /** Of a queue, how many messages were ready in it when it was last checked; undefined before that. */
+  ready: number | undefined;
   /** Requests in a row without an answer in time. */
   unanswered: number;
   /** When it had to be made again, by our clock; undefined otherwise. */
@@ -70,10 +72,11 @@ export async function declare(channel: DriverChannel, { what }: Entity, signal: 
 }
 
 /** Passive: rejects with a 404 when it does not exist. A binding cannot be checked over AMQP. */
-export async function check(channel: DriverChannel, { what }: Entity, signal: AbortSignal): Promise<void> {
+export async function check(channel: DriverChannel, entity: Entity, signal: AbortSignal): Promise<void> {
+  const { what } = entity;
   switch (what.kind) {
     case 'queue':
-      await channel.checkQueue(what.declaration.name, signal);
+      entity.ready = await channel.checkQueue(what.declaration.name, signal);
       return;
     case 'exchange':
       return await channel.checkExchange(what.declaration.name, signal);
@@ -86,7 +89,7 @@ export async function check(channel: DriverChannel, { what }: Entity, signal: Ab
 }
 
 function entity(label: string, what: Entity['what']): Entity {
-  const nothingYet = { assertedIn: 0, doubts: 0, answeredDoubts: 0, unanswered: 0 };
+  const nothingYet = { assertedIn: 0, doubts: 0, answeredDoubts: 0, ready: undefined, unanswered: 0 };
   return { label, what, state: undefined, isUnderReplicated: false, ...nothingYet, anewAt: undefined };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defineExchange, defineQueue } from './contract.ts';
+import { defineExchange, defineQueue, exponential } from './contract.ts';
 import {
   exchangeTopology,
   queueTopology,
@@ -65,6 +65,15 @@ describe('queueTopology()', () => {
     });
   });
 
+  test('a queue with a single active consumer has one argument more, whatever its type', () => {
+    for (const type of ['quorum', 'classic'] as const) {
+      const argumentsOf = (singleActiveConsumer: boolean) =>
+        queueTopology(defineQueue('orders', { type, singleActiveConsumer })).queues[1]?.arguments;
+      expect(argumentsOf(true)).toEqual({ ...argumentsOf(false), 'x-single-active-consumer': true });
+      expect(argumentsOf(false)).not.toHaveProperty('x-single-active-consumer');
+    }
+  });
+
   test('[type] classic makes only the work queue classic, without the arguments that it refuses', () => {
     const { queues } = queueTopology(defineQueue('orders', { retry, type: 'classic' }));
     expect(queues).toEqual([
@@ -85,6 +94,22 @@ describe('queueTopology()', () => {
   test('[deliveryLimit] is an argument of the work queue', () => {
     const { queues } = queueTopology(defineQueue('orders', { retry, deliveryLimit: 7 }));
     expect(queues[1]?.arguments).toMatchObject({ 'x-delivery-limit': 7 });
+  });
+
+  test('[retry] by the broker is three more arguments of the work queue, and no rung', () => {
+    const { queues } = queueTopology(defineQueue('orders', { retry: { by: 'broker', minMs: 500, maxMs: 2_000 } }));
+    expect(queues.map(({ name }) => name)).toEqual(['orders.dead-letter', 'orders']);
+    expect(queues[1]?.arguments).toMatchObject({
+      'x-delayed-retry-type': 'failed',
+      'x-delayed-retry-min': 500,
+      'x-delayed-retry-max': 2_000,
+    });
+  });
+
+  test('[retry] exponential is the delay network, as far as its longest wait needs it, and the way back', () => {
+    const { queues, bindings } = queueTopology(defineQueue('orders', { retry: exponential({ maxMs: 60_000 }) }));
+    expect(queues.filter(({ name }) => name.startsWith('surehop.delay.v1.level.'))).toHaveLength(10);
+    expect(bindings.at(-1)).toMatchObject({ exchange: 'surehop.delay.v1.queues', queue: 'orders' });
   });
 
   test('[retry] without delays there are no rungs, but still the way back for a RetryLater', () => {

@@ -1,40 +1,43 @@
 import { type ExchangeContract, longestSuffix, type QueueContract } from './contract.ts';
+import { delayWay } from './delay-network.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './driver.ts';
 import type { HeaderTable } from './message.ts';
 import { checkEntityName, deadLetterName, retryExchangeName, rungName } from './names.ts';
 import type { RetryPolicy } from './retry-policy.ts';
+import type { StreamContract } from './stream-contract.ts';
+import { deadLetterQueue, joined, safeDeath, type Topology } from './topology-parts.ts';
 
-/**
- * What has to exist on the broker, as data. Declared in this order (exchanges, queues, bindings; each list from its
- * start), every thing exists before it is used. Everything is durable.
- */
-export interface Topology {
-  readonly exchanges: readonly ExchangeDeclaration[];
-  readonly queues: readonly QueueDeclaration[];
-  readonly bindings: readonly BindingDeclaration[];
-  /** Queues that must exist and are never declared. */
-  readonly existing: readonly string[];
-}
+export { deadLetterQueue, joined, type Topology } from './topology-parts.ts';
 
-/** A message that dies in a quorum queue leaves it only once its next queue has confirmed it. */
-const safeDeath: HeaderTable = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
-
-/** Everything that a contract's queue needs: itself, its rungs, its dead-letter queue, the exchanges that it binds to. */
+/** Everything that a contract's queue needs: itself, its rungs or the delay network, its dead-letter queue, the exchanges that it binds to. */
 export function queueTopology(contract: QueueContract): Topology {
   const around = surroundings(contract.name, contract.retry);
   const bound = new Set(contract.bindTo.flatMap(({ exchange }) => withAlternates(exchange)));
   const [deadLetters, ...rungs] = around.queues;
-  return {
+  const own = {
     exchanges: [...around.exchanges, ...[...bound].map(declarationOf)],
     queues: [deadLetters, workQueue(contract), ...rungs],
     bindings: [...around.bindings, ...contract.bindTo.map((binding) => bindingOf(contract.name, binding))],
     existing: [],
   };
+  return withDelays(own, contract.name, contract.retry);
 }
 
 /** A contract's exchange and its alternates. Which queues bind to it is the consumers' affair. */
 export function exchangeTopology(contract: ExchangeContract): Topology {
   return { exchanges: withAlternates(contract).map(declarationOf), queues: [], bindings: [], existing: [] };
+}
+
+/** A contract's stream, and the queue for what its readers cannot handle: they copy it there, the broker does not. */
+export function streamTopology({ name, maxAgeMs, maxBytes, segmentBytes }: StreamContract): Topology {
+  const args = {
+    'x-queue-type': 'stream',
+    ...(maxAgeMs !== undefined && { 'x-max-age': `${maxAgeMs / 1_000}s` }),
+    ...(maxBytes !== undefined && { 'x-max-length-bytes': maxBytes }),
+    'x-stream-max-segment-size-bytes': segmentBytes,
+  };
+  const queues = [deadLetterQueue(deadLetterName(name)), { name, arguments: args }];
+  return { exchanges: [], queues, bindings: [], existing: [] };
 }
 
 /**
@@ -45,7 +48,7 @@ export function exchangeTopology(contract: ExchangeContract): Topology {
  */
 export function rawQueueTopology(queue: string, retry: RetryPolicy): Topology {
   checkEntityName('existing queue', queue, longestSuffix(retry));
-  return { ...surroundings(queue, retry), existing: [queue] };
+  return withDelays({ ...surroundings(queue, retry), existing: [queue] }, queue, retry);
 }
 
 /** One more rung, for a `RetryLater` that no rung of the contract fits. The queue's own topology must stand already. */
@@ -56,6 +59,11 @@ export function rungTopology(queue: string, delayMs: number): Topology {
 /** The smallest delay that is long enough, else the longest; undefined when there is none. All in milliseconds. */
 export function smallestRung(delaysMs: readonly number[], askedMs: number): number | undefined {
   return delaysMs.find((delayMs) => delayMs >= askedMs) ?? delaysMs.at(-1);
+}
+
+/** A policy of its own kind of waits needs the delay network. */
+function withDelays(own: Topology, queue: string, { exponential }: RetryPolicy): Topology {
+  return exponential === undefined ? own : joined(own, delayWay({ kind: 'queue', name: queue }, exponential.maxMs));
 }
 
 function surroundings(
@@ -81,13 +89,24 @@ function surroundings(
 
 function workQueue(contract: QueueContract): QueueDeclaration {
   const dead = deadLetterName(contract.name);
-  const common = { 'x-queue-type': contract.type, 'x-dead-letter-exchange': dead };
+  const single: HeaderTable = contract.singleActiveConsumer ? { 'x-single-active-consumer': true } : {};
+  const common = { 'x-queue-type': contract.type, 'x-dead-letter-exchange': dead, ...single };
   // Classic queues refuse a strategy and a delivery limit.
   const rest: HeaderTable =
     contract.type === 'classic'
       ? { 'x-overflow': 'reject-publish' }
       : { ...safeDeath, 'x-delivery-limit': contract.deliveryLimit };
-  return { name: contract.name, arguments: { ...common, ...rest } };
+  return { name: contract.name, arguments: { ...common, ...rest, ...brokerRetry(contract.retry) } };
+}
+
+/** Only what was rejected is kept back: a message given back at shutdown is handed out at once. */
+function brokerRetry({ broker }: RetryPolicy): HeaderTable {
+  if (broker === undefined) return {};
+  return {
+    'x-delayed-retry-type': 'failed',
+    'x-delayed-retry-min': broker.minMs,
+    'x-delayed-retry-max': broker.maxMs,
+  };
 }
 
 /** Quorum even for a classic work queue: with classic rungs half of the waiting retries can be lost in a crash. */
@@ -101,14 +120,6 @@ function rung(queue: string, delayMs: number): QueueDeclaration {
       'x-dead-letter-routing-key': queue,
       ...safeDeath,
     },
-  };
-}
-
-function deadLetterQueue(name: string): QueueDeclaration {
-  return {
-    name,
-    // The largest limit there is, so that looking at dead letters drops none; -1 would mean 0 on RabbitMQ 3.10.
-    arguments: { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish', 'x-delivery-limit': 2 ** 31 - 1 },
   };
 }
 

@@ -1,5 +1,12 @@
-import { type HeaderTable, type IncomingMessage, type MessageProperties, noHeaders } from '../message.ts';
+import {
+  type EncodedHeaders,
+  type HeaderTable,
+  type IncomingMessage,
+  type MessageProperties,
+  noHeaders,
+} from '../message.ts';
 import { FieldReader } from './field-reader.ts';
+import { HeaderBytes } from './header-bytes.ts';
 
 /** Class, weight and the size of the body, before the flags of the properties. */
 const bytesBeforeFlags = 12;
@@ -64,7 +71,7 @@ export class DeliveryReader {
   }
 }
 
-/** Its properties are decoded when somebody asks for them. */
+/** Its properties and headers are decoded when somebody asks for them. */
 class WireMessage implements IncomingMessage {
   readonly consumerTag: string;
   readonly deliveryTag: number;
@@ -72,12 +79,14 @@ class WireMessage implements IncomingMessage {
   readonly exchange: string;
   readonly routingKey: string;
   content: Buffer = nothing;
-  headers: HeaderTable = noHeaders;
   readonly #fields: FieldReader;
   /** Of the header frame. */
   #bytes: Buffer = nothing;
   #flagsAt = 0;
   #properties: MessageProperties | undefined;
+  /** Undefined where they were decoded at once. */
+  #encoded: HeaderBytes | undefined = HeaderBytes.none;
+  #headers: HeaderTable | undefined;
 
   constructor(
     fields: FieldReader,
@@ -103,12 +112,24 @@ class WireMessage implements IncomingMessage {
     return this.#properties;
   }
 
+  get headers(): HeaderTable {
+    this.#headers ??= this.#encoded === HeaderBytes.none ? noHeaders : this.#encoded?.table();
+    return this.#headers ?? noHeaders;
+  }
+
+  get encodedHeaders(): EncodedHeaders | undefined {
+    return this.#encoded;
+  }
+
   /** @throws {TypeError | RangeError} for headers that are no table, at once: whoever reads them later could not say so */
   described(bytes: Buffer, flagsAt: number, end: number): void {
     this.#bytes = bytes;
     this.#flagsAt = flagsAt;
     const fields = this.#fields.from(bytes, flagsAt);
-    this.headers = fields.headers() ?? noHeaders;
+    if (fields.toHeaders()) {
+      this.#encoded = HeaderBytes.in(bytes, fields.at, end);
+      if (this.#encoded === undefined) this.#headers = fields.table();
+    }
     if (fields.at > end) throw new RangeError('The headers of a message end beyond their frame');
   }
 }

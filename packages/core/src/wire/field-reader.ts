@@ -2,6 +2,9 @@ import type { HeaderTable, MessageProperties } from '../message.ts';
 import { readUint64 } from './primitives.ts';
 import { TextCache } from './text-cache.ts';
 
+/** Of a property that was assigned: it may come twice. */
+const plain = { configurable: true, enumerable: true, writable: true } as const;
+
 /**
  * Reads what AMQP writes, one field after the other, as amqplib 2.3.1 does: the same values for the same bytes, and errors
  * where it has them. One for many messages: `from` puts it at the beginning of the next.
@@ -53,9 +56,9 @@ export class FieldReader {
     const table: Record<string, unknown> = {};
     while (this.#at < end) {
       const key = this.repeatedString();
-      const value = this.#value();
+      const value = this.value();
       // Assigned, it would be the prototype.
-      if (key === '__proto__') Object.defineProperty(table, key, { value, enumerable: true });
+      if (key === '__proto__') Object.defineProperty(table, key, { ...plain, value });
       else table[key] = value;
     }
     return table;
@@ -81,16 +84,17 @@ export class FieldReader {
     return properties;
   }
 
-  /** The headers alone, from the flags on; undefined where there are none. */
-  headers(): HeaderTable | undefined {
+  /** From the flags on to the headers; false where there are none. */
+  toHeaders(): boolean {
     const flags = this.uint16();
-    if ((flags & 0x2000) === 0) return undefined;
+    if ((flags & 0x2000) === 0) return false;
     if (flags & 0x8000) this.#move(this.octet());
     if (flags & 0x4000) this.#move(this.octet());
-    return this.table();
+    return true;
   }
 
-  #value(): unknown {
+  /** A value of a table or array, its tag first. */
+  value(): unknown {
     const bytes = this.#bytes;
     const tag = this.octet();
     switch (tag) {
@@ -149,7 +153,7 @@ export class FieldReader {
     const length = this.#uint32();
     const end = this.#at + length;
     const values: unknown[] = [];
-    while (this.#at < end) values.push(this.#value());
+    while (this.#at < end) values.push(this.value());
     return values;
   }
 

@@ -1,4 +1,4 @@
-import type { MessageProperties, OutgoingMessage } from '../message.ts';
+import type { OutgoingMessage } from '../message.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { writeShortString, writeUint32, writeUint64 } from './primitives.ts';
 import { writeTable } from './table-encoder.ts';
@@ -93,13 +93,14 @@ export class PublishEncoder {
     return target;
   }
 
-  #header(buffer: Buffer, { content, properties, headers }: OutgoingMessage, at: number): number {
+  #header(buffer: Buffer, message: OutgoingMessage, at: number): number {
+    const { content } = message;
     buffer[at] = 2;
     buffer[at + 1] = this.#channel >>> 8;
     buffer[at + 2] = this.#channel;
     writeUint32(buffer, 0x3c_0000, at + 7); // class 60, weight 0
     writeUint64(buffer, content.length, at + 11);
-    const end = writeProperties(buffer, properties, headers ?? noHeaders, at + 19);
+    const end = writeProperties(buffer, message, at + 19);
     writeUint32(buffer, end - at - 7, at + 3);
     buffer[end] = 0xce;
     return end + 1;
@@ -152,7 +153,8 @@ function methodFrame(channel: number, exchange: string, routingKey: string, mand
 }
 
 /** Flags, then what they say is there, in the order of the flags. */
-function writeProperties(buffer: Buffer, properties: MessageProperties, headers: object, at: number): number {
+function writeProperties(buffer: Buffer, message: OutgoingMessage, at: number): number {
+  const { properties } = message;
   let flags = 0x2000; // headers
   let end = at + 2;
   if (properties.contentType !== undefined) {
@@ -164,7 +166,7 @@ function writeProperties(buffer: Buffer, properties: MessageProperties, headers:
     end = writeShortString(buffer, properties.contentEncoding, end);
   }
   const table = end;
-  end = writeTable(buffer, headers, table);
+  end = writeHeaders(buffer, message, table);
   if (end - table > longestTable) throw new Unencodable();
   if (properties.deliveryMode !== undefined) {
     flags |= 0x1000;
@@ -208,6 +210,14 @@ function writeProperties(buffer: Buffer, properties: MessageProperties, headers:
   }
   buffer[at] = flags >>> 8;
   buffer[at + 1] = flags;
+  return end;
+}
+
+function writeHeaders(buffer: Buffer, message: OutgoingMessage, at: number): number {
+  const { headerBytes } = message;
+  if (headerBytes === undefined) return writeTable(buffer, message.headers ?? noHeaders, at);
+  const end = at + headerBytes.length;
+  if (end <= buffer.length) buffer.set(headerBytes, at);
   return end;
 }
 

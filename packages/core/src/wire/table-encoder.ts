@@ -18,7 +18,8 @@ export function writeTable(buffer: Buffer, table: object, at: number): number {
   return end;
 }
 
-function writeValue(buffer: Buffer, value: unknown, at: number): number {
+/** A value of a table or array, its tag first. Returns and throws as {@link writeTable}. */
+export function writeValue(buffer: Buffer, value: unknown, at: number): number {
   if (typeof value === 'string') {
     const end = writeText(buffer, value, at + 5);
     buffer[at] = 0x53; // S

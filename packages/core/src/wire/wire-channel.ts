@@ -96,8 +96,8 @@ export class WireChannel implements FrameListener {
     return this.#settle(ack, deliveryTag, multiple ? 1 : 0);
   }
 
-  nack(deliveryTag: number, requeue: boolean): boolean {
-    return this.#settle(nack, deliveryTag, requeue ? 2 : 0);
+  nack(deliveryTag: number, requeue: boolean, multiple: boolean): boolean {
+    return this.#settle(nack, deliveryTag, (requeue ? 2 : 0) + (multiple ? 1 : 0));
   }
 
   reject(deliveryTag: number, requeue: boolean): boolean {

@@ -1,0 +1,23 @@
+/** A number that a message was given. */
+export interface SequenceTicket {
+  /** Which numbering of the sequence it is of: where a store begins anew, it is another one. */
+  readonly run: string;
+  /** 1 for the first. */
+  readonly number: number;
+}
+
+/**
+ * Gives the messages of a publisher their numbers in sequences. `@surehop/outbox` has one in an SQLite file.
+ *
+ * Rules for those who implement it:
+ * - Each new message id gets one more than the last number of the sequence; calls are answered in their order. An id that
+ *   has a number already gets the same, for at least the last 1,000 ids of a sequence, or of all: so that what is
+ *   published again is the same message to whoever reads the numbers.
+ * - When `take` resolves, a later process will not give the number to another message.
+ * - `notStored` gives a number back, if no later one was given: then the next message gets it. Otherwise it stays with its id.
+ */
+export interface SequenceStore {
+  take(sequence: string, messageId: string): SequenceTicket | Promise<SequenceTicket>;
+  /** The message with this id is certainly in no queue. */
+  notStored(sequence: string, messageId: string): void | Promise<void>;
+}
