@@ -17,8 +17,8 @@ function cautious() {
   const line = (_fields: object, message?: string) => void lines.push(message ?? '');
   const log = { trace: line, debug: line, info: line, warn: line, error: line };
   const isIdle = () => state.isIdle;
-  const options = { queue: 'orders', deliveryLimit: 50, isCautious: false, prefetch: 10, clock, log, isIdle };
-  return { clock, state, lines, caution: new Caution(options) };
+  const options = { queue: 'orders', deliveryLimit: 50, isCautious: false, prefetch: 10, order: undefined };
+  return { clock, state, lines, caution: new Caution({ ...options, clock, log, isIdle }) };
 }
 
 describe('quarantine', () => {

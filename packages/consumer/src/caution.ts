@@ -1,6 +1,7 @@
 import type { Logger } from '@surehop/core';
 import type { Cancel, Clock } from '@surehop/core/internal';
 import type { Delivery } from './delivery.ts';
+import type { Order } from './order.ts';
 import { afterSettling, type Mode, markOf, onArrival } from './quarantine.ts';
 
 export interface CautionOptions {
@@ -9,6 +10,8 @@ export interface CautionOptions {
   readonly deliveryLimit: number | undefined;
   /** Whether the first delivery is looked at alone. */
   readonly isCautious: boolean;
+  /** Undefined where messages are handled in any order. */
+  readonly order: Order | undefined;
   readonly prefetch: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -41,9 +44,10 @@ export class Caution {
   }
 
   /** It may be killing its consumers. */
-  isMarked({ deliveryCount }: Delivery): boolean {
-    const { deliveryLimit } = this.#options;
-    return deliveryLimit !== undefined && deliveryCount >= markOf(deliveryLimit);
+  isMarked(delivery: Delivery): boolean {
+    const { deliveryLimit, order } = this.#options;
+    if (deliveryLimit === undefined || delivery.deliveryCount < markOf(deliveryLimit)) return false;
+    return order === undefined || delivery.deliveryCount - order.excusedOf(delivery) >= markOf(deliveryLimit);
   }
 
   /** A delivery came through the current subscription. True when that is to ask for no more. */

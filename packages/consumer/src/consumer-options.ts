@@ -1,7 +1,14 @@
 import type { RetryPolicy } from '@surehop/core';
-import { integer, knownKeys } from '@surehop/core/internal';
+import { functionOption, integer, invalid, knownKeys, oneOf } from '@surehop/core/internal';
+import type { OrderBy } from './message-key.ts';
+import type { AfterDeadLetter, OrderRule } from './order.ts';
+import {
+  type ResequenceOptions,
+  type ResolvedResequenceOptions,
+  resolveResequenceOptions,
+} from './resequencing/resequence-options.ts';
 
-export interface ConsumerOptions {
+export interface ConsumerOptions<Out = unknown> {
   /**
    * Handlers that run at once, 1 to 65,535.
    * @default 10
@@ -11,7 +18,9 @@ export interface ConsumerOptions {
    * Deliveries that the broker hands over before the first of them is settled, 1 to 65,535: those that are handled, those
    * whose retry copy is not confirmed yet, and those that wait for a free handler. More than `concurrency` is faster
    * where handlers take less than a round trip; all of them are given back, or delivered again, when this process ends.
-   * @default concurrency
+   * With `orderBy` it also bounds how many may wait in hand for an earlier message of their key; when all of them do,
+   * nothing more is handled.
+   * @default concurrency; with `orderBy`, 1,000 more than that
    */
   readonly prefetch?: number;
   /**
@@ -36,9 +45,29 @@ export interface ConsumerOptions {
    * @default 30_000
    */
   readonly startTimeoutMs?: number;
+  /**
+   * Puts messages back into the order in which they were published, each sequence for itself: docs/resequencing.md. With
+   * it, `prefetch` is `resequence.maxBuffered` and `concurrency` together unless it is given, and a message that fails is
+   * tried again here, without a retry queue. Not together with `orderBy`.
+   * @default none: messages are handled as they come
+   */
+  readonly resequence?: ResequenceOptions;
+  /**
+   * Says whose order a message belongs to: those of one key are handled one after the other in the order of the queue,
+   * those of different keys side by side. A retry waits in hand and holds back its own key. The contract must have
+   * `singleActiveConsumer: true`; a raw queue must have been declared so, or be consumed by nobody else.
+   * @default none: messages are handled in any order
+   */
+  readonly orderBy?: OrderBy<Out>;
+  /**
+   * What becomes of a key when one of its messages is in the dead-letter queue: the next one is handled, or none until
+   * `release(key)` is called or another process takes over. Only with `orderBy`.
+   * @default 'continue'
+   */
+  readonly afterDeadLetter?: AfterDeadLetter;
 }
 
-export interface RawConsumerOptions extends ConsumerOptions {
+export interface RawConsumerOptions extends ConsumerOptions<Uint8Array> {
   /**
    * The waits between attempts, of which each gets a queue of its own.
    * @default 1 s, 10 s, 1 min, 10 min, then the dead-letter queue
@@ -52,7 +81,14 @@ export interface RawQueue {
   readonly raw: true;
 }
 
-export type ResolvedConsumerOptions = Readonly<Required<ConsumerOptions>>;
+export interface ResolvedConsumerOptions
+  extends Readonly<Required<Omit<ConsumerOptions, 'resequence' | keyof OrderRule>>> {
+  readonly resequence: ResolvedResequenceOptions | undefined;
+  /** Undefined where messages are handled in any order, or in that of their numbers. */
+  readonly rule: OrderRule | undefined;
+}
+
+const longestPrefetch = 65_535;
 
 /** The longest that a timer can hold. */
 const longestMs = 2 ** 31 - 1;
@@ -63,9 +99,12 @@ const defaults = {
   handlerGraceMs: 5_000,
   drainTimeoutMs: 10_000,
   startTimeoutMs: 30_000,
-} as const satisfies Omit<Required<ConsumerOptions>, 'prefetch'>;
+} as const satisfies Omit<Required<ConsumerOptions>, 'prefetch' | 'resequence' | keyof OrderRule>;
 
-const known: readonly string[] = [...Object.keys(defaults), 'prefetch'];
+const known: readonly string[] = [...Object.keys(defaults), 'prefetch', 'resequence', 'orderBy', 'afterDeadLetter'];
+
+/** What may wait in hand for earlier messages of its key. */
+const defaultHeld = 1_000;
 
 /**
  * The only place where defaults are applied and options are checked.
@@ -75,19 +114,46 @@ const known: readonly string[] = [...Object.keys(defaults), 'prefetch'];
 export function resolveConsumerOptions(given: RawConsumerOptions, raw: boolean): ResolvedConsumerOptions {
   knownKeys('createConsumer', given, raw ? [...known, 'retry'] : known);
   const concurrency = given.concurrency ?? defaults.concurrency;
+  const resequence = given.resequence === undefined ? undefined : resolveResequenceOptions(given.resequence);
+  const rule = resolveRule(given);
+  if (resequence !== undefined && rule !== undefined) {
+    invalid(
+      'orderBy and resequence exclude each other: messages have the order of their queue, or that of their numbers',
+    );
+  }
+  const held = rule === undefined ? (resequence?.maxBuffered ?? 0) : defaultHeld;
   const resolved = {
     concurrency,
-    prefetch: given.prefetch ?? concurrency,
+    prefetch: given.prefetch ?? Math.min(longestPrefetch, concurrency + held),
     handlerTimeoutMs: given.handlerTimeoutMs ?? defaults.handlerTimeoutMs,
     handlerGraceMs: given.handlerGraceMs ?? defaults.handlerGraceMs,
     drainTimeoutMs: given.drainTimeoutMs ?? defaults.drainTimeoutMs,
     startTimeoutMs: given.startTimeoutMs ?? defaults.startTimeoutMs,
+    resequence,
+    rule,
   };
   integer('concurrency', resolved.concurrency, 1, 65_535);
-  integer('prefetch', resolved.prefetch, 1, 65_535);
+  integer('prefetch', resolved.prefetch, 1, longestPrefetch);
+  if (resequence !== undefined && resequence.maxBuffered > resolved.prefetch) {
+    const { maxBuffered } = resequence;
+    invalid(
+      `prefetch must be at least resequence.maxBuffered, got ${resolved.prefetch} and ${maxBuffered}: with all that was asked for held, what they wait for could never come`,
+    );
+  }
   integer('handlerTimeoutMs', resolved.handlerTimeoutMs, 1, longestMs);
   integer('handlerGraceMs', resolved.handlerGraceMs, 0, longestMs);
   integer('drainTimeoutMs', resolved.drainTimeoutMs, 0, longestMs);
   integer('startTimeoutMs', resolved.startTimeoutMs, 1, longestMs);
   return Object.freeze(resolved);
+}
+
+function resolveRule({ orderBy, afterDeadLetter }: ConsumerOptions<never>): OrderRule | undefined {
+  if (orderBy === undefined) {
+    if (afterDeadLetter !== undefined) invalid('afterDeadLetter has no meaning without orderBy');
+    return undefined;
+  }
+  functionOption('orderBy', orderBy);
+  const policy = afterDeadLetter ?? 'continue';
+  oneOf('afterDeadLetter', policy, ['continue', 'halt']);
+  return { orderBy, afterDeadLetter: policy };
 }

@@ -6,8 +6,8 @@ import {
   type Rabbit,
   SurehopError,
 } from '@surehop/core';
-import { functionOption, integer, internalsOf, knownKeys, type RabbitInternals } from '@surehop/core/internal';
-import { brokerLaysAside, type Knowledge } from './broker-move.ts';
+import { functionOption, integer, internalsOf, invalid, knownKeys, type RabbitInternals } from '@surehop/core/internal';
+import type { Answers } from './answers.ts';
 import {
   type ConsumerOptions,
   type RawConsumerOptions,
@@ -15,11 +15,13 @@ import {
   type ResolvedConsumerOptions,
   resolveConsumerOptions,
 } from './consumer-options.ts';
-import { Copies } from './copies.ts';
-import { Failures } from './failures.ts';
-import { Intake } from './intake.ts';
+import { consumerParts } from './consumer-parts.ts';
+import type { Copies } from './copies.ts';
+import type { Intake } from './intake.ts';
+import type { Order } from './order.ts';
+import type { Resequencing } from './resequencing/resequencing.ts';
 import { type Source, sourceOf } from './source.ts';
-import { Work } from './work.ts';
+import type { Work } from './work.ts';
 
 /** Takes messages from one queue and settles each by what its handler does. Made by {@link createConsumer}. */
 export interface Consumer extends AsyncDisposable {
@@ -31,6 +33,12 @@ export interface Consumer extends AsyncDisposable {
   pause(): Promise<void>;
   /** Takes messages again. Resolves once the broker hands them out, or once it is paused again or closed. */
   resume(): Promise<void>;
+  /**
+   * Lets a halted key go on with its next message: the dead one is acknowledged. Only with `afterDeadLetter: 'halt'`.
+   *
+   * @returns false when no such key is halted in this process now
+   */
+  release(key: string | number): boolean;
   /** What is known now, from memory. */
   health(): ConsumerHealth;
   /**
@@ -51,14 +59,14 @@ export interface Consumer extends AsyncDisposable {
  * A handler that returns acknowledges its message. One that throws has it again after the next delay of the contract,
  * and in the dead-letter queue after the last.
  *
- * @throws {SurehopError} SUREHOP_OPTION_INVALID; at once TOPOLOGY_MISMATCH (also a raw queue that does not exist),
+ * @throws {SurehopError} SUREHOP_OPTION_INVALID; at once TOPOLOGY_MISMATCH (also a raw queue that does not exist, and a stream),
  *   ACCESS_REFUSED and CLOSED; SUREHOP_CONNECT_TIMEOUT after `startTimeoutMs`. Nothing is left behind then
  */
 export function createConsumer<In, Out>(
   rabbit: Rabbit,
   queue: QueueContract<In, Out>,
   handler: Handler<Out>,
-  options?: ConsumerOptions,
+  options?: ConsumerOptions<Out>,
 ): Promise<Consumer>;
 /** The same for a queue without a contract: it is not declared, only what stands around it, and bodies are bytes. */
 export function createConsumer(
@@ -73,36 +81,59 @@ export async function createConsumer(
   handler: Handler<never>,
   options: RawConsumerOptions = {},
 ): Promise<Consumer> {
+  return openConsumer(rabbit, queue, handler, options);
+}
+
+/** For this package: with what is no promise to others. */
+export async function openConsumer(
+  rabbit: Rabbit,
+  queue: QueueContract | RawQueue,
+  handler: Handler<never>,
+  options: RawConsumerOptions,
+  onClosing: () => void = () => undefined,
+): Promise<QueueConsumer> {
   const source = sourceOf(queue, options);
   functionOption('the handler', handler);
   const resolved = resolveConsumerOptions(options, source.isRaw);
+  if (resolved.rule !== undefined) checkOrder(source);
   const internals = internalsOf(rabbit);
   if (internals.isClosing) throw closedError();
-  const consumer = new QueueConsumer(internals, source, handler, resolved);
+  const consumer = new QueueConsumer(internals, source, handler, resolved, onClosing);
   await consumer.start();
   return consumer;
 }
 
-class QueueConsumer implements Consumer {
+export class QueueConsumer implements Consumer {
   readonly queue: string;
   readonly #internals: RabbitInternals;
   readonly #options: ResolvedConsumerOptions;
   readonly #copies: Copies;
+  readonly #answers: Answers;
+  readonly #order: Order | undefined;
   readonly #work: Work;
+  readonly #resequencing: Resequencing | undefined;
   readonly #intake: Intake;
+  readonly #onClosing: () => void;
   #closing: Promise<void> | undefined;
 
-  constructor(internals: RabbitInternals, source: Source, handler: Handler<never>, options: ResolvedConsumerOptions) {
-    const { queue, topology, delaysMs } = source;
-    const { clock } = internals.effects;
-    this.queue = queue;
+  constructor(
+    internals: RabbitInternals,
+    source: Source,
+    handler: Handler<never>,
+    options: ResolvedConsumerOptions,
+    onClosing: () => void,
+  ) {
+    this.queue = source.queue;
     this.#internals = internals;
     this.#options = options;
-    this.#copies = new Copies(internals, queue, topology);
-    const laysAside = (): boolean => brokerLaysAside(knowledgeOf(internals, source));
-    const failures = new Failures({ queue, delaysMs, brokerLaysAside: laysAside, copies: this.#copies, internals });
-    this.#work = new Work({ queue, handler, body: source.body, ...options, clock, log: internals.log, failures });
-    this.#intake = new Intake({ internals, ...source, ...options, work: this.#work });
+    this.#onClosing = onClosing;
+    const { copies, answers, order, resequencing, work, intake } = consumerParts(internals, source, handler, options);
+    this.#copies = copies;
+    this.#answers = answers;
+    this.#order = order;
+    this.#resequencing = resequencing;
+    this.#work = work;
+    this.#intake = intake;
   }
 
   async start(): Promise<void> {
@@ -125,6 +156,19 @@ class QueueConsumer implements Consumer {
     throw closedError();
   }
 
+  get isFed(): boolean {
+    return this.#intake.isFed;
+  }
+
+  get inHand(): number {
+    return this.#intake.inHand;
+  }
+
+  /** Finishes what is at work, gives the rest back, and subscribes anew, behind other consumers of the queue. */
+  stepBack(): void {
+    this.#intake.stepBack();
+  }
+
   async pause(): Promise<void> {
     await this.#intake.pause();
   }
@@ -133,11 +177,28 @@ class QueueConsumer implements Consumer {
     await this.#intake.resume();
   }
 
+  release(key: string | number): boolean {
+    return this.#order?.release(String(key)) ?? false;
+  }
+
   health(): ConsumerHealth {
     const { phase, inHand, isQuarantined } = this.#intake;
     const { stuckHandlers } = this.#work;
     const { unstored } = this.#copies;
-    return { queue: this.queue, phase, inHand, quarantine: isQuarantined, stuckHandlers, unstoredCopies: unstored };
+    const health = {
+      queue: this.queue,
+      phase,
+      inHand,
+      quarantine: isQuarantined,
+      stuckHandlers,
+      unstoredCopies: unstored,
+    };
+    const order = this.#order;
+    if (order !== undefined) {
+      const { delayedKeys, haltedKeys } = order;
+      return { ...health, order: { delayedKeys, haltedKeys } };
+    }
+    return this.#resequencing?.halted === undefined ? health : { ...health, halted: true };
   }
 
   close(options: CloseOptions = {}): Promise<void> {
@@ -159,16 +220,27 @@ class QueueConsumer implements Consumer {
 
   async #close(timeoutMs: number): Promise<void> {
     const { effects, consumers, options } = this.#internals;
+    this.#onClosing();
     await this.#intake.close(timeoutMs);
+    this.#resequencing?.close();
     this.#work.unwatch();
-    await this.#copies.close(effects.clock.deadline(Math.min(options.rpcTimeoutMs, 2_000)));
+    const farewell = effects.clock.deadline(Math.min(options.rpcTimeoutMs, 2_000));
+    await Promise.all([this.#copies.close(farewell), this.#answers.close(farewell)]);
     consumers.delete(this);
   }
 }
 
-function knowledgeOf({ options, topology }: RabbitInternals, { queue, isRaw, isCautious }: Source): Knowledge {
-  const state = topology.health().find(({ entity }) => entity === `queue "${queue}"`)?.state;
-  return { mode: options.topology, isRaw, isQuorum: isCautious, state };
+/** Whether its queue can be consumed in order. */
+function checkOrder({ queue, keepsOrder, retry }: Source): void {
+  if (!keepsOrder) {
+    invalid(
+      `orderBy needs singleActiveConsumer: true in the contract of queue "${queue}": without it, another process could overtake`,
+    );
+  }
+  if (retry.broker === undefined) return;
+  invalid(
+    `orderBy needs another retry than the broker's in the contract of queue "${queue}": such a queue keeps back what a lost channel gives back to it, and later messages would overtake`,
+  );
 }
 
 function closedError(): SurehopError {

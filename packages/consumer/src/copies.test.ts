@@ -1,6 +1,6 @@
 import type { ChannelListeners, OutgoingMessage, RabbitInternals, Topology } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
-import { Copies } from './copies.ts';
+import { Copies, type CopyResult } from './copies.ts';
 import { HandClock } from './hand-clock.test-d.ts';
 
 const topology = { exchanges: [], queues: [], bindings: [], existing: [] } satisfies Topology;
@@ -67,10 +67,23 @@ function watch(result: Promise<{ status: string }>): string[] {
   return statuses;
 }
 
-describe('a copy', () => {
+type Send = (copies: Copies, copy: OutgoingMessage, gone: AbortSignal) => Promise<CopyResult>;
+
+const byPromise: Send = (copies, copy, gone) => copies.send(copy, gone);
+const simply: Send = (copies, copy, gone) =>
+  new Promise((resolve) => {
+    let isInCall = true;
+    copies.sendSimply(copy, gone, copy, (result, item) => resolve(isInCall ? Promise.reject(item) : result), copy);
+    isInCall = false;
+  });
+
+describe.each([
+  ['by send()', byPromise],
+  ['by sendSimply()', simply],
+])('a copy %s', (_, send) => {
   test('is stored when the broker confirms it, not before', async () => {
     const { channels, copies } = publishing();
-    const statuses = watch(copies.send(message('m'), new AbortController().signal));
+    const statuses = watch(send(copies, message('m'), new AbortController().signal));
     await turn();
     expect([channels[0]?.published, statuses]).toEqual([[message('m')], []]);
     channels[0]?.listeners.onConfirm(1, false, true);
@@ -80,7 +93,7 @@ describe('a copy', () => {
 
   test('that comes back has the topology asserted again, once the broker has told of a deletion, and is sent again', async () => {
     const { channels, clock, copies, ensured } = publishing();
-    const statuses = watch(copies.send(message('m'), new AbortController().signal));
+    const statuses = watch(send(copies, message('m'), new AbortController().signal));
     await turn();
     channels[0]?.listeners.onReturn('m', 312, 'NO_ROUTE');
     channels[0]?.listeners.onConfirm(1, false, true);
@@ -100,7 +113,7 @@ describe('a copy', () => {
 
   test('that is refused again and again is tried more and more rarely, at least every 30 s', async () => {
     const { channels, clock, copies } = publishing();
-    const statuses = watch(copies.send(message('m'), new AbortController().signal));
+    const statuses = watch(send(copies, message('m'), new AbortController().signal));
     const waits: number[] = [];
     const written = (): number => channels.reduce((sum, { published }) => sum + published.length, 0);
     for (let times = 1; times <= 12; times += 1) {
@@ -125,8 +138,8 @@ describe('a copy', () => {
   test('is counted from its first failure until it is stored, or its original is gone', async () => {
     const { channels, clock, copies } = publishing();
     const gone = new AbortController();
-    void copies.send(message('m'), new AbortController().signal);
-    void copies.send(message('n'), gone.signal);
+    void send(copies, message('m'), new AbortController().signal);
+    void send(copies, message('n'), gone.signal);
     await turn();
     expect(copies.unstored).toBe(0);
     channels[0]?.listeners.onConfirm(2, true, false);
@@ -145,7 +158,7 @@ describe('a copy', () => {
 
   test('that is not answered for 30 s is sent again, on another channel', async () => {
     const { channels, clock, copies } = publishing();
-    const statuses = watch(copies.send(message('m'), new AbortController().signal));
+    const statuses = watch(send(copies, message('m'), new AbortController().signal));
     await turn();
     clock.pass(29_999);
     await turn();
@@ -166,7 +179,7 @@ describe('a copy', () => {
 
   test('waits as long as the broker blocks', async () => {
     const { channels, clock, copies, session } = publishing();
-    const statuses = watch(copies.send(message('m'), new AbortController().signal));
+    const statuses = watch(send(copies, message('m'), new AbortController().signal));
     await turn();
     session.blocked = true;
     clock.pass(3_600_000);
@@ -177,7 +190,7 @@ describe('a copy', () => {
   test("is withdrawn when its original's channel is gone, and what comes of it then is nobody's business", async () => {
     const { channels, copies } = publishing();
     const gone = new AbortController();
-    const statuses = watch(copies.send(message('m'), gone.signal));
+    const statuses = watch(send(copies, message('m'), gone.signal));
     await turn();
     gone.abort(new Error('lost'));
     await turn();
@@ -185,7 +198,7 @@ describe('a copy', () => {
     channels[0]?.listeners.onConfirm(1, false, true);
     await turn();
     expect(statuses).toEqual(['gone']);
-    const late = watch(copies.send(message('n'), gone.signal));
+    const late = watch(send(copies, message('n'), gone.signal));
     await turn();
     expect([late, channels[0]?.published.length]).toEqual([['gone'], 1]);
   });

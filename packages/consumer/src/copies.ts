@@ -24,7 +24,20 @@ export type CopyResult =
   /** It cannot be encoded, or the broker closes the channel for it. */
   | { readonly status: 'impossible'; readonly error: Error };
 
+/** What must stand beside the queue's own topology before a copy is sent. */
+export interface Beside {
+  readonly topology: Topology;
+  /** Without it, or where it cannot be published to, the copy is impossible, and its sender knows another way. */
+  readonly isOptional: boolean;
+}
+
+type Gone = { readonly status: 'gone' };
+
+const stored = { status: 'stored' } as const;
+const channelGone = { status: 'gone' } as const;
+
 interface Lane {
+  readonly exchange: string;
   readonly channel: ConfirmedChannel;
   sending: number;
 }
@@ -39,8 +52,16 @@ interface Try extends WithDeadline {
   readonly limitMs: number;
   deadlineAt: number;
   sending: Sending | undefined;
-  readonly resolve: (result: TryResult) => void;
-  readonly reject: (reason: unknown) => void;
+  /** Told once. */
+  readonly onEnd: (result: TryResult | Gone, one: Try) => void;
+}
+
+/** One copy that needs a promise only when its first try is not stored. */
+interface FirstTry extends Try {
+  readonly copy: OutgoingMessage;
+  readonly original: object;
+  readonly onSent: (result: CopyResult, item: unknown) => void;
+  readonly item: unknown;
 }
 
 /** How long to wait for a confirm before the copy is sent again, in milliseconds; doubles, since each try may make one more. */
@@ -59,15 +80,21 @@ export class Copies {
   readonly #internals: RabbitInternals;
   readonly #queue: string;
   readonly #topology: Topology;
-  #lane: Lane | undefined;
+  /** By exchange: what is wrong with one ends only its own. */
+  readonly #lanes = new Map<string, Lane>();
   readonly #retired = new Set<Lane>();
   /** Originals whose copy was tried and is not stored. */
   readonly #unstored = new Set<object>();
   readonly #deadlines: Deadlines<Try>;
   readonly #aborts: Aborts<Try>;
   readonly #onOutcome = (outcome: Outcome, one: Try): void => {
-    this.#end(one);
-    one.resolve(outcome);
+    this.#finish(one, outcome);
+  };
+  readonly #onFirst = (result: TryResult | Gone, one: Try): void => {
+    const { copy, signal, original, onSent, item } = one as FirstTry;
+    if (result.status === 'confirmed') onSent(stored, item);
+    else if (result.status === 'gone') onSent(channelGone, item);
+    else void this.#send(copy, signal, undefined, original, result).then((sent) => onSent(sent, item));
   };
   #repairing: Promise<unknown> | undefined;
 
@@ -98,18 +125,65 @@ export class Copies {
    * Resolves once the outcome is certain; never rejects.
    *
    * @param gone aborts with the original's channel
-   * @param rung a rung that is not part of the queue's topology; made to stand first
+   * @param beside what is not part of the queue's topology; made to stand first
    * @param original what is kept until the copy is stored
    */
-  async send(copy: OutgoingMessage, gone: AbortSignal, rung?: Topology, original: object = copy): Promise<CopyResult> {
+  send(copy: OutgoingMessage, gone: AbortSignal, beside?: Beside, original: object = copy): Promise<CopyResult> {
+    return this.#send(copy, gone, beside, original, undefined);
+  }
+
+  /**
+   * As {@link send}, of what needs nothing beside the queue's topology. Most copies are stored at the first try, and take no
+   * promise this way.
+   *
+   * @param onSent never called in this call; must not throw
+   * @param item handed to `onSent`, so that many copies can share one function
+   */
+  sendSimply<T>(
+    copy: OutgoingMessage,
+    signal: AbortSignal,
+    original: object,
+    onSent: (result: CopyResult, item: T) => void,
+    item: T,
+  ): void {
+    if (signal.aborted) {
+      queueMicrotask(() => onSent(channelGone, item));
+      return;
+    }
+    const first: FirstTry = {
+      lane: this.#openLane(copy.exchange),
+      signal,
+      limitMs: firstTryMs,
+      deadlineAt: 0,
+      pendingAt: undefined,
+      sending: undefined,
+      onEnd: this.#onFirst,
+      copy,
+      original,
+      onSent: onSent as (result: CopyResult, item: unknown) => void,
+      item,
+    };
+    this.#start(first, copy);
+  }
+
+  /** @param tried how the first try ended, where there was one */
+  async #send(
+    copy: OutgoingMessage,
+    gone: AbortSignal,
+    beside: Beside | undefined,
+    original: object,
+    tried: TryResult | undefined,
+  ): Promise<CopyResult> {
     const { effects, log } = this.#internals;
     const backoff = fullJitter({ baseMs: 100, maxMs: 30_000, random: effects.random });
     try {
       for (let attempt = 1; ; attempt += 1) {
         const limitMs = Math.min(longestTryMs, firstTryMs * 2 ** (attempt - 1));
-        const stands = rung === undefined || (await this.#ensure(rung, gone, attempt > 1));
-        const outcome = stands ? await this.#try(copy, gone, limitMs) : ({ status: 'unroutable' } as const);
-        if (outcome.status === 'confirmed') return { status: 'stored' };
+        const stands = beside === undefined || (await this.#ensure(beside.topology, gone, attempt > 1));
+        if (!stands && beside?.isOptional) return { status: 'impossible', error: new Error('its way does not stand') };
+        const known = attempt === 1 ? tried : undefined;
+        const outcome = known ?? (stands ? await this.#try(copy, gone, limitMs) : ({ status: 'unroutable' } as const));
+        if (outcome.status === 'confirmed') return stored;
         if (outcome.status === 'rejected') return { status: 'impossible', error: outcome.error };
         this.noteUnstored(original);
         const fields = { queue: this.#queue, messageId: copy.properties.messageId, to: copy.routingKey, attempt };
@@ -121,39 +195,41 @@ export class Copies {
         await sleep(effects.clock, backoff(attempt), gone);
       }
     } catch (thrown) {
-      return gone.aborted ? { status: 'gone' } : { status: 'impossible', error: asError(thrown) };
+      return gone.aborted ? channelGone : { status: 'impossible', error: asError(thrown) };
     } finally {
       this.forget(original);
     }
   }
 
   async close(signal: AbortSignal): Promise<void> {
-    const lanes = [...this.#retired, ...(this.#lane === undefined ? [] : [this.#lane])];
+    const lanes = [...this.#retired, ...this.#lanes.values()];
     this.#retired.clear();
-    this.#lane = undefined;
+    this.#lanes.clear();
     await Promise.all(lanes.map(({ channel }) => settled(channel.close(signal), signal).catch(() => undefined)));
   }
 
   /** One copy on its way, until it is answered or was written and not answered for so long. */
   #try(copy: OutgoingMessage, signal: AbortSignal, limitMs: number): Promise<TryResult> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    const lane = this.#openLane();
-    lane.sending += 1;
     return new Promise((resolve, reject) => {
       const one: Try = {
-        lane,
+        lane: this.#openLane(copy.exchange),
         signal,
         limitMs,
         deadlineAt: 0,
         pendingAt: undefined,
         sending: undefined,
-        resolve,
-        reject,
+        onEnd: (result) => (result.status === 'gone' ? reject(signal.reason) : resolve(result)),
       };
-      one.sending = lane.channel.send(copy, this.#onOutcome, one);
-      this.#aborts.add(one);
-      this.#watch(one);
+      this.#start(one, copy);
     });
+  }
+
+  #start(one: Try, copy: OutgoingMessage): void {
+    one.lane.sending += 1;
+    one.sending = one.lane.channel.send(copy, this.#onOutcome, one);
+    this.#aborts.add(one);
+    this.#watch(one);
   }
 
   #watch(one: Try): void {
@@ -163,8 +239,7 @@ export class Copies {
 
   #onGone(one: Try): void {
     one.sending?.withdraw();
-    this.#end(one);
-    one.reject(one.signal.reason);
+    this.#finish(one, channelGone);
   }
 
   #onLimit(one: Try): void {
@@ -175,14 +250,14 @@ export class Copies {
     }
     one.sending.withdraw();
     this.#retire(one.lane);
-    this.#end(one);
-    one.resolve({ status: 'unanswered' });
+    this.#finish(one, { status: 'unanswered' });
   }
 
-  #end(one: Try): void {
+  #finish(one: Try, result: TryResult | Gone): void {
     this.#deadlines.delete(one);
     this.#aborts.delete(one);
     this.#release(one.lane);
+    one.onEnd(result, one);
   }
 
   #flows(): boolean {
@@ -190,26 +265,29 @@ export class Copies {
     return session?.isOpen === true && session.blocked !== true;
   }
 
-  #openLane(): Lane {
+  #openLane(exchange: string): Lane {
+    const known = this.#lanes.get(exchange);
+    if (known !== undefined) return known;
     const { publishLink, effects, options, log } = this.#internals;
-    this.#lane ??= {
-      channel: new ConfirmedChannel({
-        link: publishLink,
-        clock: effects.clock,
-        log,
-        backoff: fullJitter({ baseMs: 100, maxMs: 2_000, random: effects.random }),
-        rpcTimeoutMs: options.rpcTimeoutMs,
-        confirmStallMs: options.confirmStallMs,
-      }),
-      sending: 0,
-    };
-    return this.#lane;
+    const channel = new ConfirmedChannel({
+      link: publishLink,
+      clock: effects.clock,
+      log,
+      backoff: fullJitter({ baseMs: 100, maxMs: 2_000, random: effects.random }),
+      rpcTimeoutMs: options.rpcTimeoutMs,
+      confirmStallMs: options.confirmStallMs,
+      // A missing exchange is better found by asking than by publishing.
+      ...(exchange !== '' && { prepare: (opened, signal) => opened.checkExchange(exchange, signal) }),
+    });
+    const lane = { exchange, channel, sending: 0 };
+    this.#lanes.set(exchange, lane);
+    return lane;
   }
 
   /** On a channel that owes a confirm, the same message id cannot be sent again: what comes next goes through another. */
   #retire(lane: Lane): void {
-    if (lane !== this.#lane) return;
-    this.#lane = undefined;
+    if (this.#lanes.get(lane.exchange) !== lane) return;
+    this.#lanes.delete(lane.exchange);
     this.#retired.add(lane);
   }
 

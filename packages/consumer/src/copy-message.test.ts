@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '@surehop/core/internal';
+import { encodedTableSize, type IncomingMessage } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
 import { bareDeadLetterCopy, deadLetterCopy, type Failure, retryCopy, sentOnCopy } from './copy-message.ts';
 
@@ -44,6 +44,23 @@ describe('a copy', () => {
     expect(copy?.headers).not.toHaveProperty('CC');
     expect(copy?.headers).not.toHaveProperty('surehop-reason');
     expect(copy?.headers).not.toHaveProperty('surehop-not-before');
+  });
+
+  test('for a retry of what came undecoded is encoded at once, and says the same', () => {
+    const encodedHeaders = { bytes: Buffer.alloc(4), start: 4, end: 4, value: () => undefined };
+    const quick = retryCopy(failed({ headers: {}, encodedHeaders }), 1_000, undefined, limits);
+    const slow = retryCopy(failed({ headers: {} }), 1_000, undefined, limits);
+    expect(quick?.headerBytes?.length).toBe(encodedTableSize(slow?.headers ?? {}));
+    expect({ ...quick, headers: quick?.headers }).toEqual({ ...slow, headerBytes: quick?.headerBytes });
+  });
+
+  test.each([
+    ['for a long wait', (failure: Failure) => retryCopy(failure, 1_000, 1_700_000_090_000, limits)],
+    ['beyond a frame', (failure: Failure) => retryCopy(failure, 1_000, undefined, { ...limits, frameMax: 1_300 })],
+    ['of a dead letter', (failure: Failure) => deadLetterCopy(failure, 'failed', limits)],
+  ])('%s is made of decoded headers', (_, copy) => {
+    const encodedHeaders = { bytes: Buffer.alloc(4), start: 4, end: 4, value: () => undefined };
+    expect(copy(failed({ headers: {}, encodedHeaders }))).not.toHaveProperty('headerBytes');
   });
 
   test('for a long wait carries its time', () => {

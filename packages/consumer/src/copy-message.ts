@@ -2,10 +2,16 @@ import type { HeaderTable, MessageProperties } from '@surehop/core';
 import {
   copyProperties,
   deadLetterName,
+  delayEntrance,
+  delayHeaders,
+  delayKey,
+  EncodedMessage,
   type FailureReason,
   failureHeaders,
   type IncomingMessage,
+  longestNetworkDelayMs,
   type OutgoingMessage,
+  retryHeaderBytes,
   rungName,
   sentOnHeaders,
 } from '@surehop/core/internal';
@@ -19,6 +25,8 @@ export interface Failure {
   readonly failedAttempts: number;
   /** In milliseconds since the Unix epoch. */
   readonly failedAt: number;
+  /** Of a message that was read from a stream: where it stands there, and who could not handle it. */
+  readonly inStream?: { readonly offset: number; readonly reader: string } | undefined;
 }
 
 /** What a copy must fit into. */
@@ -27,6 +35,8 @@ export interface CopyLimits {
   readonly frameMax: number;
   /** For originals without a message id: only by one can the broker tell that it could not route the copy. */
   readonly newId: () => string;
+  /** Of headers that are added to the copy. */
+  readonly reservedBytes?: number;
 }
 
 /** @returns undefined when no copy can be published: its headers are too large, or cannot be encoded again */
@@ -36,7 +46,50 @@ export function retryCopy(
   notBefore: number | undefined,
   limits: CopyLimits,
 ): OutgoingMessage | undefined {
-  return copyOf(failure, rungName(failure.queue, rungMs), { notBefore }, limits);
+  const { message } = failure;
+  const rung = rungName(failure.queue, rungMs);
+  const from = notBefore === undefined ? message.encodedHeaders : undefined;
+  if (from !== undefined) {
+    const properties = propertiesOf(message, limits);
+    const bytes = retryHeaderBytes(inputOf(failure, properties, noFields, limits), from);
+    if (bytes !== undefined) return new EncodedMessage('', rung, message.content, properties, bytes);
+  }
+  return copyOf(failure, rung, { notBefore }, limits);
+}
+
+/** A copy that waits in the delay network for just so long. @returns undefined when no copy can be published */
+export function delayedCopy(failure: Failure, wait: Wait, limits: CopyLimits): OutgoingMessage | undefined {
+  const notBefore = wait.delayMs > longestNetworkDelayMs ? failure.failedAt + wait.delayMs : undefined;
+  const room = { ...limits, reservedBytes: delayHeaderBytes };
+  const copy = copyOf(failure, delayKey(failure.queue), { notBefore }, room);
+  return copy && delayed(copy, failure.queue, wait);
+}
+
+/** As {@link sentOnCopy}, through the delay network. */
+export function sentOnDelayedCopy(
+  message: IncomingMessage,
+  queue: string,
+  wait: Wait,
+  limits: CopyLimits,
+): OutgoingMessage | undefined {
+  const room = { ...limits, reservedBytes: delayHeaderBytes };
+  const copy = sentOnCopy(message, queue, 0, room);
+  return copy && delayed({ ...copy, routingKey: delayKey(queue) }, queue, wait);
+}
+
+/** How long a message waits, and from when. */
+export interface Wait {
+  readonly delayMs: number;
+  /** In milliseconds since the Unix epoch. */
+  readonly from: number;
+}
+
+/** More than the headers of any delay take. */
+const delayHeaderBytes = 1_024;
+
+function delayed(copy: OutgoingMessage, queue: string, { delayMs, from }: Wait): OutgoingMessage {
+  const headers = delayHeaders({ kind: 'queue', name: queue }, delayMs, from + delayMs);
+  return { ...copy, exchange: delayEntrance, headers: { ...copy.headers, ...headers } };
 }
 
 /** @returns undefined when no copy can be published */
@@ -88,25 +141,40 @@ export function bareDeadLetterCopy(
 function copyOf(
   failure: Failure,
   routingKey: string,
-  fields: { readonly reason?: FailureReason; readonly notBefore?: number | undefined },
+  fields: CopyFields,
   limits: CopyLimits,
 ): OutgoingMessage | undefined {
-  const { message, queue, error, failedAttempts, failedAt } = failure;
+  const { message } = failure;
   const properties = propertiesOf(message, limits);
-  const headers = failureHeaders({
-    headers: message.headers,
+  const headers = failureHeaders({ ...inputOf(failure, properties, fields, limits), headers: message.headers });
+  return headers && outgoing(message, routingKey, properties, headers);
+}
+
+type Described = Parameters<typeof retryHeaderBytes>[0];
+
+const noFields: CopyFields = {};
+
+interface CopyFields {
+  readonly reason?: FailureReason;
+  readonly notBefore?: number | undefined;
+}
+
+function inputOf(failure: Failure, properties: MessageProperties, fields: CopyFields, limits: CopyLimits): Described {
+  const { message, queue, error, failedAttempts, failedAt, inStream } = failure;
+  return {
     properties,
     failedAttempts,
     failedAt,
-    ...fields,
+    inStream,
+    reason: fields.reason,
+    notBefore: fields.notBefore,
     error,
     consumer: message.consumerTag,
     queue,
     exchange: message.exchange,
     routingKey: message.routingKey,
     limitBytes: headerLimit(limits),
-  });
-  return headers && outgoing(message, routingKey, properties, headers);
+  };
 }
 
 function propertiesOf({ properties }: IncomingMessage, { newId }: CopyLimits): MessageProperties {
@@ -125,8 +193,8 @@ function outgoing(
 }
 
 /** Below what amqplib encodes at the most, and below one frame with the properties beside them. */
-function headerLimit({ frameMax }: CopyLimits): number {
-  return frameMax === 0 ? 60_000 : Math.min(60_000, frameMax - 1_024);
+function headerLimit({ frameMax, reservedBytes = 0 }: CopyLimits): number {
+  return (frameMax === 0 ? 60_000 : Math.min(60_000, frameMax - 1_024)) - reservedBytes;
 }
 
 /** Texts that the protocol can carry; numbers are left out, as they are what could not be encoded. */

@@ -1,9 +1,11 @@
+import type { RetryPolicy } from '@surehop/core';
 import {
   type Attempts,
   type FailureReason,
   fallbackDelayMs,
   isDeadLetter,
   isRetryLater,
+  retryDelayMs,
   smallestRung,
 } from '@surehop/core/internal';
 
@@ -13,6 +15,8 @@ export type Verdict =
       readonly verdict: 'retry';
       /** How long it waits at the least, in milliseconds. */
       readonly delayMs: number;
+      /** Where it waits: in a rung; in the delay network, and where that does not stand in a rung; in its own queue. */
+      readonly way: 'rung' | 'network' | 'broker';
       /** The delay of the rung that it waits in; shorter than `delayMs` where none is long enough: it is sent on then. */
       readonly rungMs: number;
       /** Whether this failure uses up an attempt. */
@@ -39,26 +43,43 @@ export class UnreadableBody extends Error {
  * Pure: what a failure means.
  *
  * @param attempt 1 for the first
- * @param delaysMs the waits between attempts: attempts are one more
  * @param now in milliseconds since the Unix epoch
+ * @param random in [0, 1)
  */
-export function decide(error: unknown, attempt: number, delaysMs: readonly number[], now: number): Verdict {
+export function decide(
+  error: unknown,
+  attempt: number,
+  retry: RetryPolicy,
+  now: number,
+  random: () => number,
+): Verdict {
   if (error instanceof UnreadableBody) return { verdict: 'dead', reason: error.reason };
   if (isDeadLetter(error)) return { verdict: 'dead', reason: 'dead-letter' };
   const asked = retryLater(error);
   const countAttempt = asked?.countAttempt ?? true;
-  const delayMs = delaysMs[attempt - 1];
+  const { delaysMs } = retry;
+  const delayMs = retryDelayMs(retry, attempt, random);
   if (countAttempt && delayMs === undefined) return { verdict: 'dead', reason: 'failed' };
-  if (asked !== undefined) return { verdict: 'retry', countAttempt, ...waitFor(asked.delayMs, delaysMs, now) };
-  const rungMs = delayMs ?? fallbackDelayMs;
-  return { verdict: 'retry', delayMs: rungMs, rungMs, countAttempt, notBefore: undefined };
+  const waitMs = asked?.delayMs ?? delayMs ?? fallbackDelayMs;
+  const wait = waitFor(waitMs, delaysMs, now);
+  const isBrokers = retry.broker !== undefined && asked === undefined;
+  const way = isBrokers ? 'broker' : isNear(wait.rungMs, waitMs, delaysMs) ? 'rung' : 'network';
+  return { verdict: 'retry', countAttempt, way, ...wait };
 }
+
+/** Whether a rung keeps a message as long as the delay network would: it is the faster way. */
+function isNear(rungMs: number, waitMs: number, delaysMs: readonly number[]): boolean {
+  return delaysMs.includes(rungMs) && rungMs >= waitMs && rungMs - waitMs < networkResolutionMs;
+}
+
+/** Of its delays, in milliseconds. */
+const networkResolutionMs = 100;
 
 /** How many times a message may go round a rung of less than a minute to wait for as long as was asked. */
 const shortRounds = 10;
 
 /**
- * Pure: where a message waits for so long. Beyond the longest rung it goes round until its time has come; where that
+ * Pure: in which rung a message waits for so long, where the delay network does not stand. Beyond the longest rung it goes round until its time has come; where that
  * would be often, on a rung of a minute, since on a short one it would do nothing but be copied.
  */
 export function waitFor(

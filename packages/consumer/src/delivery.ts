@@ -1,16 +1,31 @@
-import type { SurehopError } from '@surehop/core';
+import type { HeaderTable, SurehopError } from '@surehop/core';
 import type { Attempts, IncomingMessage } from '@surehop/core/internal';
 import type { Settlement } from './settler.ts';
+
+/** What is known of a delivery that is handled in the order of its key. */
+export interface Turn {
+  /** As it was delivered, with what its failures in this process have added to its headers. */
+  message: IncomingMessage;
+  attempts: Attempts;
+  readonly body: unknown;
+}
 
 /** One message that waits to be settled, on the channel that delivered it. */
 export interface Delivery {
   readonly message: IncomingMessage;
+  /** Undefined where no key has an order. */
+  turn?: Turn | undefined;
   /** How often the broker delivered it before, where it counts that. */
   readonly deliveryCount: number;
   /** Aborts when its channel is gone: it cannot be settled any more, and the broker delivers it again. */
   readonly gone: AbortSignal;
   /** Does nothing when it was settled before, or its channel is gone. */
   settle(settlement: Settlement): void;
+  /**
+   * Keeps it and starts it once more, after the delay and with these headers: for those whose order does not allow that it
+   * waits in a rung.
+   */
+  again?(headers: HeaderTable, delayMs: number): void;
 }
 
 /** The channel that deliveries came through, as they see it. */
@@ -22,6 +37,7 @@ export interface Origin {
 export class ChannelDelivery implements Delivery {
   readonly message: IncomingMessage;
   readonly deliveryCount: number;
+  turn: Turn | undefined;
   readonly #origin: Origin;
 
   constructor(message: IncomingMessage, deliveryCount: number, origin: Origin) {

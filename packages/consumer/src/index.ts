@@ -2,22 +2,30 @@
 export {
   BodyInvalidError,
   type BodyIssue,
+  type BrokerRetry,
+  type BrokerRetryOptions,
   type CloseOptions,
   type Codec,
   type ConnectOptions,
   type ConsumerHealth,
+  type ConsumerOrderHealth,
   type Credentials,
   type CredentialsSource,
   connect,
   DeadLetter,
   defineExchange,
+  definePartitions,
   defineQueue,
+  defineStream,
   type EntityHealth,
   type EntityState,
   type ErrorCode,
   type ExchangeContract,
   type ExchangeOptions,
+  type ExponentialOptions,
+  type ExponentialRetry,
   errorCodes,
+  exponential,
   type Handler,
   type HeaderTable,
   type Health,
@@ -28,16 +36,27 @@ export {
   type Logger,
   type LogMethod,
   type MessageProperties,
+  memoryPositionStore,
+  type PartitionedQueue,
+  type PartitionOptions,
+  type PositionStore,
   type QueueBinding,
   type QueueContract,
   type QueueOptions,
   type QueueType,
   type Rabbit,
+  type ReaderHealth,
   type ReceivedMessage,
   RetryLater,
   type RetryLaterOptions,
   type RetryPolicy,
+  type SequencePoint,
   type StateListener,
+  type StreamContract,
+  type StreamHandler,
+  type StreamMessage,
+  StreamOffsetGoneError,
+  type StreamOptions,
   SurehopError,
   TopologyMismatchError,
   type TopologyMode,
@@ -45,3 +64,18 @@ export {
 } from '@surehop/core';
 export { type Consumer, createConsumer } from './consumer.ts';
 export type { ConsumerOptions, RawConsumerOptions, RawQueue } from './consumer-options.ts';
+export type { KeyedMessage, OrderBy } from './message-key.ts';
+export type { AfterDeadLetter } from './order.ts';
+export {
+  createPartitionedConsumer,
+  type PartitionedConsumer,
+  type PartitionedConsumerOptions,
+} from './partitioned-consumer.ts';
+export type {
+  ArrivedMessage,
+  GapDecision,
+  ResequenceOptions,
+  SequenceGap,
+} from './resequencing/resequence-options.ts';
+export type { StreamReaderOptions, StreamStart } from './stream/reader-options.ts';
+export { createStreamReader, type StreamReader } from './stream/stream-reader.ts';

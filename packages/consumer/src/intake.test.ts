@@ -1,5 +1,6 @@
 import type { ChannelListeners, IncomingMessage, LinkSession, RabbitInternals, Topology } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
+import type { Answers } from './answers.ts';
 import type { Failures } from './failures.ts';
 import { HandClock } from './hand-clock.test-d.ts';
 import { Intake } from './intake.ts';
@@ -56,17 +57,22 @@ function consuming({ isCautious }: { isCautious: boolean }) {
     handlerGraceMs: 5_000,
     clock,
     log,
+    isRetriedByBroker: false,
     failures: {} as Failures,
+    answers: {} as Answers,
+    order: undefined,
   });
   const intake = new Intake({
     internals,
     queue: 'orders',
     topology,
     work,
+    order: undefined,
     concurrency: 1,
     prefetch: 5,
     drainTimeoutMs: 0,
     deliveryLimit: 50,
+    suspectLimit: 50,
     isForeign: false,
     isCautious,
   });

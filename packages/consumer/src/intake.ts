@@ -1,45 +1,26 @@
 import { type ConsumerHealth, SurehopError } from '@surehop/core';
 import {
   asError,
-  type Backoff,
   DriverError,
   errorFields,
-  fullJitter,
   type LinkSession,
   limited,
-  type RabbitInternals,
   sessionLoop,
   settled,
   sleep,
-  type Topology,
 } from '@surehop/core/internal';
 import { Caution } from './caution.ts';
 import { Condition } from './condition.ts';
 import type { Delivery } from './delivery.ts';
+import type { End } from './end.ts';
+import type { IntakeOptions } from './intake-options.ts';
 import { Pace } from './pace.ts';
 import { deliveryCountOf } from './quarantine.ts';
 import { untilStanding } from './standing.ts';
+import { subscribingBackoff } from './subscribing-backoff.ts';
 import { subscribingFault } from './subscribing-fault.ts';
 import { Subscription } from './subscription.ts';
-import type { End } from './subscription-options.ts';
 import { Vigil } from './vigil.ts';
-import type { Work } from './work.ts';
-
-export interface IntakeOptions {
-  readonly internals: RabbitInternals;
-  readonly queue: string;
-  readonly topology: Topology;
-  readonly work: Work;
-  readonly concurrency: number;
-  readonly prefetch: number;
-  readonly drainTimeoutMs: number;
-  /** Quorum queues only; undefined for a queue without delivery counts. */
-  readonly deliveryLimit: number | undefined;
-  /** Whether nobody can make the queue when it is missing. */
-  readonly isForeign: boolean;
-  /** Whether the first delivery is looked at alone. */
-  readonly isCautious: boolean;
-}
 
 /** How long `close()` waits, beyond its limit, for the confirms of copies, and then for the end of its channels, in milliseconds. */
 const answersMs = 5_000;
@@ -59,6 +40,8 @@ export class Intake {
   readonly #pace: Pace;
   readonly #vigil: Vigil;
   #current: Subscription | undefined;
+  /** The latest one that was handed something. */
+  #fed: Subscription | undefined;
   #isPaused = false;
   /** Something spoke against the topology: it is asserted again before the next subscription. */
   #isDoubted = false;
@@ -71,8 +54,21 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     const { effects, log } = options.internals;
-    this.#caution = new Caution({ ...options, clock: effects.clock, log, isIdle: () => this.inHand === 0 });
+    const { order } = options;
+    this.#caution = new Caution({
+      ...options,
+      deliveryLimit: options.suspectLimit,
+      clock: effects.clock,
+      log,
+      isIdle: () => this.inHand === 0,
+    });
     this.#pace = new Pace(effects.clock);
+    order?.serve({
+      onReady: () => this.#startNext(),
+      onHalted: (delivery) => {
+        if (this.#current !== undefined) this.#onSettled(this.#current, delivery);
+      },
+    });
     this.#vigil = new Vigil({ clock: effects.clock, mayProbe: () => !this.isQuarantined });
   }
 
@@ -82,6 +78,21 @@ export class Intake {
 
   get inHand(): number {
     return this.#subscriptions.reduce((sum, { inHand }) => sum + inHand, 0);
+  }
+
+  /** Whether the broker may hand out more. */
+  get mayReceive(): boolean {
+    return this.#current?.hasCredit === true;
+  }
+
+  /** Of what is held until others come, one at a time would be none: the next subscription takes the next one. */
+  wantMore(): void {
+    if (this.#caution.isNarrow && !this.mayReceive) void this.#current?.finish();
+  }
+
+  /** Whether the broker has handed something to the current subscription. */
+  get isFed(): boolean {
+    return this.#fed !== undefined && this.#fed === this.#current;
   }
 
   get isQuarantined(): boolean {
@@ -97,7 +108,7 @@ export class Intake {
     this.#running = sessionLoop({
       link: internals.consumeLink,
       clock: internals.effects.clock,
-      backoff: this.#backoff(),
+      backoff: subscribingBackoff(internals.effects.random, () => this.#fault !== undefined),
       stop: this.#stop.signal,
       serve: (session) => this.#serve(session),
       onFailure: (thrown) => this.#onFailure(asError(thrown)),
@@ -118,6 +129,11 @@ export class Intake {
     for (const subscription of this.#subscriptions) void subscription.retire();
     this.#condition.changed();
     await this.#condition.until(() => !this.#isPaused || !['subscribing', 'consuming'].includes(this.#phase));
+  }
+
+  /** Gives back what is in hand and subscribes anew, behind other consumers of the queue. */
+  stepBack(): void {
+    void this.#current?.retire();
   }
 
   async resume(): Promise<void> {
@@ -180,7 +196,7 @@ export class Intake {
 
   /** Resolves when a subscription was replaced; rejects when it was lost. */
   async #subscribe(session: LinkSession, over: AbortSignal): Promise<void> {
-    const { internals } = this.#options;
+    const { internals, order } = this.#options;
     const subscription = this.#newSubscription(session);
     this.#current = subscription;
     try {
@@ -188,8 +204,9 @@ export class Intake {
       if (!subscription.isRetired) this.#opened(session, subscription);
       const end = await subscription.ended;
       if (end.kind !== 'retired') throw this.#lost(end);
-      this.#keep(subscription);
-      await subscription.finish();
+      const kept = this.#keep(subscription);
+      // What is in order comes through one channel only.
+      await (order === undefined ? subscription.finish() : settled(kept, over));
     } catch (thrown) {
       if (thrown instanceof DriverError && thrown.isUnanswered) this.#vigil.unanswered(session, thrown);
       else if (thrown instanceof DriverError && thrown.scope === 'channel') this.#isDoubted = true;
@@ -212,24 +229,28 @@ export class Intake {
   }
 
   #newSubscription(session: LinkSession): Subscription {
-    const { internals, queue, prefetch, concurrency, work, deliveryLimit } = this.#options;
+    const { internals, queue, prefetch, concurrency, work, gate, order, deliveryLimit } = this.#options;
     const { effects, options } = internals;
     const { isNarrow } = this.#caution;
     const subscription: Subscription = new Subscription({
       queue,
       tag: `${options.name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}-${effects.newId()}`,
-      prefetch: isNarrow ? 1 : prefetch,
+      // What is halted would be in the way of the one.
+      prefetch: isNarrow ? Math.min(prefetch, 1 + (order?.halted ?? 0)) : prefetch,
       slots: isNarrow ? 1 : concurrency,
+      order,
       clock: effects.clock,
       rpcTimeoutMs: options.rpcTimeoutMs,
       deliveryCountOf: (message) => (deliveryLimit === undefined ? 0 : deliveryCountOf(message)),
       hasRoom: () => work.awaitedHandlers < concurrency,
       isCalm: () => work.awaitedHandlers === 0,
       isMarked: (delivery) => this.#caution.isMarked(delivery),
+      gate,
       take: (delivery, slots) => work.take(delivery, slots),
       onRoom: () => this.#startNext(),
       onArrival: (delivery) => {
         this.#vigil.heard();
+        this.#fed = subscription;
         return subscription === this.#current && this.#caution.arrived(delivery);
       },
       onSettled: (delivery) => this.#onSettled(subscription, delivery),
@@ -244,7 +265,7 @@ export class Intake {
   }
 
   /** Lives on until its last delivery is settled. */
-  #keep(subscription: Subscription): void {
+  #keep(subscription: Subscription): Promise<void> {
     const { effects, options } = this.#options.internals;
     this.#retired.add(subscription);
     const finish = async (): Promise<void> => {
@@ -255,7 +276,7 @@ export class Intake {
       await subscription.close(effects.clock.deadline(options.rpcTimeoutMs));
       this.#retired.delete(subscription);
     };
-    void finish();
+    return finish();
   }
 
   /** A handler has made room. */
@@ -302,14 +323,6 @@ export class Intake {
     this.#condition.changed();
   }
 
-  #backoff(): Backoff {
-    const { random } = this.#options.internals.effects;
-    const quick = fullJitter({ baseMs: 200, maxMs: 2_000, random });
-    const slow = fullJitter({ baseMs: 2_000, maxMs: 10_000, random });
-    // Never at once: a queue that is just being deleted answers with an error for the whole connection.
-    return (attempt) => leastDelayMs + (this.#fault === undefined ? quick(attempt) : slow(attempt));
-  }
-
   /** The only writer of `#phase`. Closing has no way back. */
   #setPhase(phase: ConsumerHealth['phase']): void {
     if (this.#phase === 'closed' || (this.#phase === 'closing' && phase !== 'closed')) return;
@@ -317,8 +330,6 @@ export class Intake {
     this.#condition.changed();
   }
 }
-
-const leastDelayMs = 50;
 
 function closeTimeout(timeoutMs: number): SurehopError {
   return new SurehopError(

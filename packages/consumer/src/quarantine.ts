@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '@surehop/core/internal';
+import { headerOf, type IncomingMessage } from '@surehop/core/internal';
 import type { Delivery } from './delivery.ts';
 
 /**
@@ -75,8 +75,8 @@ function isBefore(younger: Delivery, older: Delivery): boolean {
  * Whether giving the message back brings it no nearer to its delivery limit. So it is from 4.3 on, and only there the
  * broker tells how often it handed a message out. Before, each give-back counts as much as a crash.
  */
-export function isFreeToGiveBack({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
-  return headers['x-acquired-count'] !== undefined;
+export function isFreeToGiveBack(message: Pick<IncomingMessage, 'headers' | 'encodedHeaders'>): boolean {
+  return headerOf(message, 'x-acquired-count') !== undefined;
 }
 
 /**
@@ -84,10 +84,17 @@ export function isFreeToGiveBack({ headers }: Pick<IncomingMessage, 'headers'>):
  * What the broker has counted it also calls redelivered; without that, somebody else wrote the count.
  * Headers are foreign, so that numbers, decimal strings and bytes are taken and anything else counts as 0.
  */
-export function deliveryCountOf({ redelivered, headers }: Pick<IncomingMessage, 'redelivered' | 'headers'>): number {
-  if (!redelivered) return 0;
-  return Math.max(countIn(headers['x-delivery-count']), countIn(headers['x-acquired-count']));
+export function deliveryCountOf(message: Counted): number {
+  if (!message.redelivered) return 0;
+  return Math.max(countIn(headerOf(message, 'x-delivery-count')), countIn(headerOf(message, 'x-acquired-count')));
 }
+
+/** How often it failed, or took its consumer with it, as the broker counts: a message that was given back did not. */
+export function failedDeliveriesOf(message: Counted): number {
+  return message.redelivered ? countIn(headerOf(message, 'x-delivery-count')) : 0;
+}
+
+type Counted = Pick<IncomingMessage, 'redelivered' | 'headers' | 'encodedHeaders'>;
 
 function countIn(value: unknown): number {
   if (value === undefined) return 0;

@@ -9,6 +9,9 @@ export interface Receiver {
   readonly log: Logger;
 }
 
+/** What a handler may know of a delivery. */
+export type ReceivedDelivery = Pick<Delivery, 'message' | 'deliveryCount'>;
+
 /**
  * What a handler gets. Most handlers ask for neither signal nor logger, and many not for properties or headers: each is
  * made when it is asked for. A class, since an object written out with getters costs more than all the rest of a message.
@@ -23,12 +26,18 @@ export class Received implements ReceivedMessage<unknown> {
   readonly routingKey: string;
   readonly queue: string;
   readonly #run: HandlerRun;
-  readonly #delivery: Delivery;
+  readonly #delivery: ReceivedDelivery;
   readonly #attempts: Attempts;
   readonly #parentLog: Logger;
   #log: Logger | undefined;
 
-  constructor(run: HandlerRun, delivery: Delivery, attempts: Attempts, body: unknown, { queue, log }: Receiver) {
+  constructor(
+    run: HandlerRun,
+    delivery: ReceivedDelivery,
+    attempts: Attempts,
+    body: unknown,
+    { queue, log }: Receiver,
+  ) {
     const { message, deliveryCount } = delivery;
     this.body = body;
     this.content = message.content;

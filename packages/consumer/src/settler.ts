@@ -1,8 +1,10 @@
-import type { Cancel, Clock, DriverChannel } from '@surehop/core/internal';
-import { AckWindow } from './ack-window.ts';
+import { AckWindow, type Cancel, type Clock, type DriverChannel } from '@surehop/core/internal';
 
-/** What a channel can be told about a delivery. A retry is a confirmed copy and then `ack`, never an immediate requeue. */
-export type Settlement = 'ack' | 'return' | 'broker-dead-letter';
+/**
+ * What a channel can be told about a delivery. A retry is a confirmed copy and then `ack`, never an immediate requeue;
+ * `keep back` is for queues whose broker itself lets what was rejected wait.
+ */
+export type Settlement = 'ack' | 'return' | 'broker-dead-letter' | 'keep back';
 
 /** A quorum queue loses what reaches it just before its channel closes, beyond one command; after so long it has it. */
 const closeAfterMs = 100;
@@ -52,7 +54,9 @@ export class Settler {
       return true;
     }
     if (!this.#window.remove(tag)) return false;
-    this.#channel.nack(tag, settlement === 'return');
+    // On 4.3 `nack` says that nobody is to blame: only `reject` counts as a failure.
+    if (settlement === 'keep back') this.#channel.reject(tag, true);
+    else this.#channel.nack(tag, settlement === 'return');
     this.#sent(true);
     return true;
   }

@@ -1,6 +1,7 @@
-import { type QueueContract, SurehopError } from '@surehop/core';
+import { type QueueContract, type RetryPolicy, SurehopError } from '@surehop/core';
 import {
   type BodyRule,
+  invalid,
   kindOf,
   knownKeys,
   nonEmptyString,
@@ -16,15 +17,20 @@ export interface Source {
   readonly queue: string;
   readonly isRaw: boolean;
   readonly topology: Topology;
-  readonly delaysMs: readonly number[];
+  readonly retry: RetryPolicy;
   /** Undefined for a raw queue: the body is the bytes. */
   readonly body: BodyRule | undefined;
   /** Undefined where the broker counts no deliveries. */
   readonly deliveryLimit: number | undefined;
+  /** The same, where a message that comes near it may be killing its consumers; undefined where it need not be. */
+  readonly suspectLimit: number | undefined;
+  readonly isQuorum: boolean;
   /** Whether the first delivery is looked at alone: on a quorum queue it may be one that kills its consumers. */
   readonly isCautious: boolean;
   /** Whether the queue is somebody else's to declare. */
   readonly isForeign: boolean;
+  /** Whether it may be consumed in order: nobody else gets messages of it at the same time, as far as is known. */
+  readonly keepsOrder: boolean;
 }
 
 /** Of a raw queue the limit is not known; this is the lowest that a broker has by itself (20, since RabbitMQ 4.0). */
@@ -39,16 +45,20 @@ export function sourceOf(given: QueueContract | RawQueue, options: RawConsumerOp
 }
 
 function contractSource(contract: QueueContract): Source {
-  const { name, codec, schema, retry, deliveryLimit, type } = contract;
+  const { name, codec, schema, retry, deliveryLimit, type, singleActiveConsumer } = contract;
   return {
     queue: name,
     isRaw: false,
     topology: queueTopology(contract),
-    delaysMs: retry.delaysMs,
+    retry,
     body: { codec, schema },
     deliveryLimit,
-    isCautious: type === 'quorum',
+    // Where the broker retries, a count says no more than that a message failed.
+    suspectLimit: retry.broker === undefined ? deliveryLimit : undefined,
+    isQuorum: type === 'quorum',
+    isCautious: type === 'quorum' && retry.broker === undefined,
     isForeign: false,
+    keepsOrder: singleActiveConsumer,
   };
 }
 
@@ -57,15 +67,23 @@ function rawSource(given: RawQueue, options: RawConsumerOptions): Source {
   const { queue } = given;
   nonEmptyString('the name of a raw queue', queue);
   const retry = resolveRetry(`queue "${queue}"`, options.retry);
+  if (retry.broker !== undefined) {
+    invalid(
+      `retry of queue "${queue}" cannot be by the broker: that is an argument of the queue, which is somebody else's`,
+    );
+  }
   return {
     queue,
     isRaw: true,
     topology: rawQueueTopology(queue, retry),
-    delaysMs: retry.delaysMs,
+    retry,
     body: undefined,
     deliveryLimit: presumedDeliveryLimit,
+    suspectLimit: presumedDeliveryLimit,
+    isQuorum: false,
     isCautious: false,
     isForeign: true,
+    keepsOrder: true, // how it was declared is its owner's affair
   };
 }
 

@@ -15,6 +15,11 @@ export function subscribingFault(error: Error, { queue, isForeign, mode }: Subsc
   if (error.replyCode === 404 && (isForeign || mode === 'off')) {
     return new TopologyMismatchError(`queue "${queue}"`, {}, { cause: error });
   }
+  if (error.replyCode === 406 && error.message.includes("'x-priority'")) {
+    const advice = 'a stream is read with createStreamReader: see docs/streams.md';
+    const difference = { argument: 'x-queue-type', wanted: 'classic or quorum', found: 'stream', advice };
+    return new TopologyMismatchError(`queue "${queue}"`, difference, { cause: error });
+  }
   if (error.replyCode !== 403 || error.message.includes('exclusive')) return undefined;
   const message = `queue "${queue}": this user may not consume it. docs/topology.md lists the permissions`;
   return new SurehopError('SUREHOP_ACCESS_REFUSED', message, { retryable: false, cause: error });

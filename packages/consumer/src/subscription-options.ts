@@ -1,12 +1,7 @@
 import type { Clock, IncomingMessage } from '@surehop/core/internal';
 import type { Delivery, Running, Slots } from './delivery.ts';
-
-/** Why a subscription hands out nothing more. */
-export type End =
-  /** We asked for it: its running handlers go on and settle on its channel. */
-  | { readonly kind: 'retired' }
-  /** The broker took everything back. */
-  | { readonly kind: 'cancelled' | 'lost'; readonly cause: Error };
+import type { Gate } from './gate.ts';
+import type { Order } from './order.ts';
 
 export interface SubscriptionOptions {
   readonly queue: string;
@@ -25,6 +20,10 @@ export interface SubscriptionOptions {
   readonly hasRoom: () => boolean;
   /** Whether no handler is at work, of whatever subscription. */
   readonly isCalm: () => boolean;
+  /** Where order matters: decides when deliveries start. */
+  readonly gate: Gate | undefined;
+  /** Decides what is started next where messages of one key are handled in order; undefined where any may be. */
+  readonly order: Order | undefined;
   /** Starts a handler, unless the message needs none. */
   readonly take: (delivery: Delivery, slots: Slots) => Running | undefined;
   /** A handler has made room: `startNext()` is called in this call where there is something to start. */

@@ -1,4 +1,4 @@
-import { SurehopError } from '@surehop/core';
+import type { SurehopError } from '@surehop/core';
 import {
   type ChannelListeners,
   type DriverChannel,
@@ -10,10 +10,16 @@ import {
 import { Backlog } from './backlog.ts';
 import { Condition } from './condition.ts';
 import { ChannelDelivery, type Delivery, type Origin, type Running, type Slots } from './delivery.ts';
+import { channelGone, type End } from './end.ts';
+import type { Entrance } from './gate.ts';
 import { isFreeToGiveBack, nextToFinish } from './quarantine.ts';
+import { Receipts } from './receipts.ts';
 import { Roster } from './roster.ts';
 import { type Settlement, Settler } from './settler.ts';
-import type { End, SubscriptionOptions } from './subscription-options.ts';
+import type { SubscriptionOptions } from './subscription-options.ts';
+
+/** The priority that every consumer has. A stream refuses it: consumed like a queue, it would skip what it holds. */
+const notOfAStream = { 'x-priority': 0 };
 
 /**
  * One channel with one consumer on it, on one generation of the link. Deliveries are settled here or not at all.
@@ -21,7 +27,7 @@ import type { End, SubscriptionOptions } from './subscription-options.ts';
  *   open() ─▶ handing out ──retire(), finish()──▶ retired ──last delivery settled──▶ close()
  *                 └──cancelled, lost, close()──▶ over ◀────────────────────────────────┘
  */
-export class Subscription implements Origin, Slots {
+export class Subscription implements Origin, Slots, Entrance {
   readonly #options: SubscriptionOptions;
   readonly #condition = new Condition();
   readonly #gone = new AbortController();
@@ -39,9 +45,7 @@ export class Subscription implements Origin, Slots {
   #isOver = false;
   /** Retired, and what was handed out before is still started. */
   #isFinishing = false;
-  /** How often something was settled, and how much of that the broker is known to have read. */
-  #settlements = 0;
-  #received = 0;
+  readonly #receipts = new Receipts();
   #closing: Promise<void> | undefined;
   #tellEnd: (end: End) => void = () => undefined;
   /** Resolves when it hands out nothing more. */
@@ -85,7 +89,7 @@ export class Subscription implements Origin, Slots {
     this.#gone.signal.addEventListener('abort', () => session.lost.removeEventListener('abort', onLost));
     try {
       await channel.prefetch(prefetch, this.#deadline());
-      if (!this.isRetired && !this.#isOver) await channel.consume(queue, tag, this.#deadline());
+      if (!this.isRetired && !this.#isOver) await channel.consume(queue, tag, this.#deadline(), notOfAStream);
     } catch (thrown) {
       this.#end({ kind: 'lost', cause: thrown as Error });
       this.#abandonChannel();
@@ -110,7 +114,9 @@ export class Subscription implements Origin, Slots {
     this.#isFinishing = false;
     this.#retiring ??= this.#cancel();
     await this.#retiring;
-    if (this.#isQuiet) this.#giveBack(this.#unstarted);
+    if (!this.#isQuiet) return;
+    this.#giveBack(this.#options.gate?.withdraw(this) ?? []);
+    this.#giveBack(this.#unstarted);
   }
 
   /**
@@ -118,6 +124,7 @@ export class Subscription implements Origin, Slots {
    * marked at the end, one at a time. Resolves when the broker has taken note; never rejects.
    */
   async finish(): Promise<void> {
+    if (this.#options.order !== undefined) return this.retire();
     this.#isFinishing ||= !this.isRetired;
     this.#retiring ??= this.#cancel();
     await this.#retiring;
@@ -130,12 +137,11 @@ export class Subscription implements Origin, Slots {
 
   /** Starts what may be started; also called when another subscription has made room. */
   startNext(): void {
-    if (this.#unstarted.size === 0 || (this.isRetired && !this.#isFinishing) || this.#isOver) return;
-    for (let delivery = this.#next; delivery !== undefined; delivery = this.#next) {
-      if (!this.#hasSlot) return;
-      this.#unstarted.delete(delivery);
+    if (!this.isTaking) return;
+    while (this.#hasSlot) {
+      const delivery = this.#takeNext();
+      if (delivery === undefined) return;
       this.#start(delivery);
-      if (this.#unstarted.size === 0) return;
     }
   }
 
@@ -159,10 +165,12 @@ export class Subscription implements Origin, Slots {
   /** Does nothing when it was settled before, or its channel is gone. */
   settle(delivery: Delivery, settlement: Settlement): void {
     if (this.#isOver || this.#settler?.settle(delivery.message.deliveryTag, settlement) !== true) return;
-    this.#settlements += 1;
+    this.#receipts.settled();
+    this.#options.order?.settled(delivery);
     if (settlement !== 'return') this.#options.onSettled(delivery);
     if (this.#isFinishing && this.#unstarted.size > 0) void this.#untilReceived();
     this.#condition.changed();
+    if (this.#options.order !== undefined) this.#options.onRoom();
   }
 
   /** Resolves when no handler is waited for, nor is one to be started; rejects with the signal's reason when that aborts first. */
@@ -173,9 +181,10 @@ export class Subscription implements Origin, Slots {
     return this.#condition.until(isIdle, signal);
   }
 
-  /** Resolves when the broker waits for nothing. */
+  /** Resolves when the broker waits for nothing; in order, when it waits for nothing that was started. */
   whenSettled(signal?: AbortSignal): Promise<void> {
-    return this.#condition.until(() => this.inHand === 0, signal);
+    const { order } = this.#options;
+    return this.#condition.until(() => this.inHand === 0 || order?.isQuiet === true, signal);
   }
 
   /** Aborts the signals of handlers that still run, and gives their messages back. */
@@ -183,7 +192,8 @@ export class Subscription implements Origin, Slots {
     for (const running of this.#running) {
       if (!running.isAwaited) continue;
       running.abandon(reason);
-      running.delivery.settle('return');
+      // In order, everything goes back at once, with the channel.
+      if (this.#options.order === undefined) running.delivery.settle('return');
     }
     this.#condition.changed();
   }
@@ -220,12 +230,27 @@ export class Subscription implements Origin, Slots {
     const delivery = new ChannelDelivery(message, this.#options.deliveryCountOf(message), this);
     this.#settler?.delivered(message.deliveryTag);
     // A retired one gets more until the broker has taken note.
-    if (!this.isRetired && this.#options.onArrival(delivery)) void this.finish();
+    const isExpected = !this.isRetired;
+    if (isExpected && this.#options.onArrival(delivery)) void this.finish();
+    const { gate, order } = this.#options;
+    if (isExpected) order?.add(delivery);
+    if (order !== undefined) return;
+    if (gate !== undefined && this.isTaking) gate.arrived(delivery, this);
+    else this.enter(delivery);
+  }
+
+  get isTaking(): boolean {
+    return !this.#isOver && (!this.isRetired || this.#isFinishing);
+  }
+
+  /** Starts it, now or when there is room for its handler. */
+  enter(delivery: Delivery): void {
     if (this.#unstarted.size === 0 && !this.isRetired && this.#hasSlot) {
       this.#start(delivery);
     } else {
       this.#unstarted.add(delivery);
       this.startNext();
+      if (this.#isFinishing && this.#isQuiet && this.#unstarted.size > 0) void this.#untilReceived();
     }
   }
 
@@ -238,11 +263,18 @@ export class Subscription implements Origin, Slots {
     if (running !== undefined) running.place = this.#running.add(running);
   }
 
-  /** Of what waits to be started. */
-  get #next(): Delivery | undefined {
-    if (!this.#isFinishing) return this.#unstarted.oldest;
+  /** Takes out what is started next. */
+  #takeNext(): Delivery | undefined {
+    const { order } = this.#options;
+    if (order !== undefined) return order.next();
+    const next = this.#isFinishing ? this.#nextToFinish : this.#unstarted.oldest;
+    if (next !== undefined) this.#unstarted.delete(next);
+    return next;
+  }
+
+  get #nextToFinish(): Delivery | undefined {
     const { isMarked, isCalm } = this.#options;
-    const isCalmNow = this.#isQuiet && this.#received === this.#settlements && isCalm();
+    const isCalmNow = this.#isQuiet && this.#receipts.areComplete && isCalm();
     return nextToFinish(this.#unstarted, isMarked, isCalmNow);
   }
 
@@ -252,20 +284,20 @@ export class Subscription implements Origin, Slots {
    */
   async #untilReceived(): Promise<void> {
     const { prefetch } = this.#options;
-    const settlements = this.#settlements;
     this.#settler?.flush();
     try {
-      await this.#channel?.prefetch(prefetch, this.#deadline());
+      await this.#receipts.renew(async () => await this.#channel?.prefetch(prefetch, this.#deadline()));
     } catch {
       return; // the channel is gone
     }
-    this.#received = Math.max(this.#received, settlements);
     this.startNext();
   }
 
   async #cancel(): Promise<void> {
     this.#tellEnd({ kind: 'retired' });
-    const { tag } = this.#options;
+    const { tag, order } = this.#options;
+    // Once it is cancelled, another consumer would overtake what is held here: only the end of the channel gives it back.
+    if (order !== undefined) return;
     try {
       // Before anything is given back: it would come straight to us again.
       await this.#channel?.cancel(tag, this.#deadline());
@@ -294,13 +326,10 @@ export class Subscription implements Origin, Slots {
   #end(end: End): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const cause = end.kind === 'retired' ? undefined : end.cause;
-    const reason = new SurehopError(
-      'SUREHOP_CONNECTION_CLOSED',
-      'the channel that delivered the message is gone; the broker delivers it again',
-      { retryable: true, cause },
-    );
+    const reason = channelGone(end);
     this.#unstarted.clear();
+    this.#options.gate?.lost(this);
+    this.#options.order?.clear();
     this.#settler?.drop();
     this.#gone.abort(reason);
     for (const running of this.#running) running.abandon(reason);

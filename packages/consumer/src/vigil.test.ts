@@ -29,13 +29,13 @@ function watched({ otherHosts = 2 } = {}) {
 }
 
 describe('a sign of life', () => {
-  test('is asked for when nothing has come for 5 s, and again 5 s later', async () => {
+  test('is asked for when nothing has come for 4.5 s, and again 4.5 s later', async () => {
     const { state, pass } = watched();
-    await pass(4_999);
+    await pass(4_499);
     expect(state.probes).toBe(0);
     await pass(1);
     expect(state.probes).toBe(1);
-    await pass(5_000);
+    await pass(4_500);
     expect(state.probes).toBe(2);
   });
 
@@ -46,20 +46,20 @@ describe('a sign of life', () => {
       vigil.heard();
     }
     expect(state.probes).toBe(0);
-    await pass(5_000);
+    await pass(4_500);
     expect(state.probes).toBe(1);
   });
 
   test('is not asked for while the window is full, nor in quarantine', async () => {
     const { state, pass } = watched();
     state.hasCredit = false;
-    await pass(5_000);
+    await pass(4_500);
     state.hasCredit = true;
     state.mayProbe = false;
-    await pass(5_000);
+    await pass(4_500);
     expect(state.probes).toBe(0);
     state.mayProbe = true;
-    await pass(5_000);
+    await pass(4_500);
     expect(state.probes).toBe(1);
   });
 
@@ -71,7 +71,7 @@ describe('a sign of life', () => {
 
   test('leaves no timer behind', async () => {
     const { clock, vigil, pass } = watched();
-    await pass(5_000);
+    await pass(4_500);
     vigil.unwatch();
     expect(clock.timers).toBe(0);
   });

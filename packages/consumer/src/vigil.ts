@@ -2,8 +2,8 @@ import type { Cancel, Clock, LinkSession } from '@surehop/core/internal';
 import type { Subscription } from './subscription.ts';
 
 /** So long nothing may come before the broker is asked for a sign of life, and so long it may take to give one. */
-const quietMs = 5_000;
-const answerMs = 3_500;
+const quietMs = 4_500;
+const answerMs = 3_000;
 
 export interface VigilOptions {
   readonly clock: Clock;

@@ -1,16 +1,21 @@
 import type { Handler, Logger, SurehopError } from '@surehop/core';
 import {
   type Attempts,
+  attemptsOf,
   type BodyRule,
   type Clock,
   type DecodedBody,
   decodeBody,
-  readAttempts,
+  type IncomingMessage,
+  wantsAnswer,
 } from '@surehop/core/internal';
+import type { Answers } from './answers.ts';
 import { stillToWait, UnreadableBody } from './decide.ts';
 import { type Delivery, messageFields, type Running, type Slots } from './delivery.ts';
 import type { Failures } from './failures.ts';
 import { HandlerRun, type Job, type Outcome, type Returned } from './handler-run.ts';
+import type { Order } from './order.ts';
+import { failedDeliveriesOf } from './quarantine.ts';
 import { Received } from './received.ts';
 import { TimeLimit } from './time-limit.ts';
 
@@ -24,6 +29,11 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly failures: Failures;
+  readonly answers: Answers;
+  /** Its failures are counted by the broker, beside those that our header counts. */
+  readonly isRetriedByBroker: boolean;
+  /** Undefined where messages are handled in any order. */
+  readonly order: Order | undefined;
 }
 
 /** Handlers that have not returned, those of lost channels included. */
@@ -56,8 +66,11 @@ export class Work {
   /** Starts the handler. Undefined when it needs none: the message came too early and is sent on. */
   take(delivery: Delivery, slots: Slots): Running | undefined {
     const { clock, failures } = this.#options;
-    const attempts = readAttempts(delivery.message.headers);
-    const waitMs = attempts.notBefore === undefined ? undefined : stillToWait(attempts, clock.epochMs());
+    const { message, turn } = delivery;
+    const attempts = turn?.attempts ?? this.#attemptsOf(message);
+    // What is in order has waited for its time in hand.
+    const isTimed = turn === undefined && attempts.notBefore !== undefined;
+    const waitMs = isTimed ? stillToWait(attempts, clock.epochMs()) : undefined;
     if (waitMs !== undefined) {
       failures.sendOn(delivery, attempts, waitMs);
       return undefined;
@@ -65,6 +78,12 @@ export class Work {
     const handling = new Handling(this.#options, this.#limit, this.#tally, delivery, attempts, slots);
     handling.start();
     return handling;
+  }
+
+  #attemptsOf(message: IncomingMessage): Attempts {
+    const attempts = attemptsOf(message);
+    if (!this.#options.isRetriedByBroker) return attempts;
+    return { ...attempts, failedAttempts: attempts.failedAttempts + failedDeliveriesOf(message) };
   }
 
   /** Leaves no timer behind, whatever still runs. */
@@ -82,6 +101,9 @@ class Handling implements Job, Running {
   readonly #tally: Tally;
   readonly #attempts: Attempts;
   readonly #slots: Slots;
+  readonly #isAsked: boolean;
+  /** What the handler returned, where it is asked for. */
+  #returned: unknown;
 
   constructor(
     options: WorkOptions,
@@ -97,6 +119,7 @@ class Handling implements Job, Running {
     this.#tally = tally;
     this.#attempts = attempts;
     this.#slots = slots;
+    this.#isAsked = wantsAnswer(delivery.message);
   }
 
   get isAwaited(): boolean {
@@ -114,7 +137,8 @@ class Handling implements Job, Running {
 
   call(): unknown {
     const { body } = this.#options;
-    const { message } = this.delivery;
+    const { message, turn } = this.delivery;
+    if (turn !== undefined) return this.#handle(turn.body);
     if (body === undefined) return this.#handle(message.content);
     const decoded = decodeBody(body, message.properties.contentType, message.content);
     return decoded instanceof Promise ? decoded.then((later) => this.#receive(later)) : this.#receive(decoded);
@@ -122,19 +146,29 @@ class Handling implements Job, Running {
 
   onOutcome(outcome: Outcome | undefined): void {
     this.#tally.awaited -= 1;
-    if (outcome === undefined) return;
-    if (outcome.status === 'done') this.delivery.settle('ack');
-    else this.#options.failures.settle(this.delivery, this.#attempts, outcome.error);
+    const { failures, answers, order } = this.#options;
+    if (outcome === undefined) {
+      order?.abandoned(this.delivery);
+      return;
+    }
+    if (outcome.status === 'failed') {
+      failures.settle(this.delivery, this.#attempts, outcome.error);
+      return;
+    }
+    this.delivery.settle('ack');
+    if (this.#isAsked) answers.handled(this.delivery.message, this.#returned);
   }
 
   onStuck(): void {
     this.#tally.stuck += 1;
     this.#options.log.error(this.#fields, 'a handler ran past its time limit and has not returned');
+    this.#options.order?.left(this.delivery);
     this.#slots.onStuck();
   }
 
   onReturned({ late, wasStuck }: Returned): void {
     if (wasStuck) this.#tally.stuck -= 1;
+    else this.#options.order?.left(this.delivery);
     if (late !== undefined) this.#logLate(late);
     this.#slots.onReturned(this, wasStuck);
   }
@@ -146,7 +180,12 @@ class Handling implements Job, Running {
 
   #handle(body: unknown): unknown {
     const { handler } = this.#options;
-    return handler(new Received(this.#run, this.delivery, this.#attempts, body, this.#options) as never);
+    const returned = handler(new Received(this.#run, this.delivery, this.#attempts, body, this.#options) as never);
+    return this.#isAsked ? this.#keep(returned) : returned;
+  }
+
+  async #keep(returned: unknown): Promise<void> {
+    this.#returned = await returned;
   }
 
   get #fields(): Readonly<Record<string, unknown>> {

@@ -1,0 +1,67 @@
+import type { Handler } from '@surehop/core';
+import { attemptsOf, type RabbitInternals } from '@surehop/core/internal';
+import { Answers } from './answers.ts';
+import { brokerLaysAside, type Knowledge } from './broker-move.ts';
+import type { ResolvedConsumerOptions } from './consumer-options.ts';
+import { Copies } from './copies.ts';
+import type { Delivery } from './delivery.ts';
+import { Failures } from './failures.ts';
+import { Intake } from './intake.ts';
+import { Order } from './order.ts';
+import { Resequencing } from './resequencing/resequencing.ts';
+import type { Source } from './source.ts';
+import { Work } from './work.ts';
+
+/** What a consumer is made of, each knowing those that it needs. */
+export interface ConsumerParts {
+  readonly copies: Copies;
+  readonly answers: Answers;
+  /** With `orderBy` only, and then there is no resequencing. */
+  readonly order: Order | undefined;
+  /** With `resequence` only. */
+  readonly resequencing: Resequencing | undefined;
+  readonly work: Work;
+  readonly intake: Intake;
+}
+
+export function consumerParts(
+  internals: RabbitInternals,
+  source: Source,
+  handler: Handler<never>,
+  options: ResolvedConsumerOptions,
+): ConsumerParts {
+  const { queue, topology, retry, body } = source;
+  const { effects, log } = internals;
+  const { clock, random } = effects;
+  const copies = new Copies(internals, queue, topology);
+  const answers = new Answers({ internals, queue, codec: body?.codec });
+  const refuse = (delivery: Delivery, error: Error): void =>
+    failures.settle(delivery, attemptsOf(delivery.message), error);
+  const order = options.rule && new Order({ ...options, ...options.rule, queue, body, clock, log, onKeyless: refuse });
+  const laysAside = (): boolean => brokerLaysAside(knowledgeOf(internals, source));
+  const failures = new Failures({ queue, retry, brokerLaysAside: laysAside, copies, answers, order, internals });
+  const isRetriedByBroker = retry.broker !== undefined;
+  const work = new Work({ queue, handler, body, ...options, clock, log, failures, answers, order, isRetriedByBroker });
+  const resequencing =
+    options.resequence &&
+    new Resequencing({
+      queue,
+      options: options.resequence,
+      clock,
+      random,
+      log,
+      mayReceive: () => intake.mayReceive,
+      wantMore: () => intake.wantMore(),
+      refuse,
+      onHalt: () => void intake.pause(),
+    });
+  // To look at the first delivery alone, an ordered consumer would have to leave the queue to the next in line.
+  const isCautious = source.isCautious && order === undefined;
+  const intake: Intake = new Intake({ internals, ...source, ...options, isCautious, work, order, gate: resequencing });
+  return { copies, answers, order, resequencing, work, intake };
+}
+
+function knowledgeOf({ options, topology }: RabbitInternals, { queue, isRaw, isQuorum }: Source): Knowledge {
+  const state = topology.health().find(({ entity }) => entity === `queue "${queue}"`)?.state;
+  return { mode: options.topology, isRaw, isQuorum, state };
+}
