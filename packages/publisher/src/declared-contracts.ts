@@ -6,9 +6,10 @@ import {
   exchangeTopology,
   queueTopology,
   type RabbitInternals,
+  streamTopology,
   type Topology,
 } from '@surehop/core/internal';
-import type { Contract } from './pending.ts';
+import type { Declarable } from './pending.ts';
 
 export interface DeclaredContractsOptions<T> {
   readonly internals: Pick<RabbitInternals, 'topology' | 'effects' | 'log' | 'options'>;
@@ -38,12 +39,12 @@ export class DeclaredContracts<T> {
   readonly #mode: TopologyMode;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #declared = new WeakSet<Contract>();
-  readonly #declaring = new Map<Contract, Declaring<T>>();
-  readonly #repairing = new Map<Contract, Promise<boolean>>();
-  readonly #repairedAt = new WeakMap<Contract, number>();
+  readonly #declared = new WeakSet<Declarable>();
+  readonly #declaring = new Map<Declarable, Declaring<T>>();
+  readonly #repairing = new Map<Declarable, Promise<boolean>>();
+  readonly #repairedAt = new WeakMap<Declarable, number>();
   /** Of repairs that are about to begin. */
-  readonly #cancelRepair = new Map<Contract, Cancel>();
+  readonly #cancelRepair = new Map<Declarable, Cancel>();
   readonly #stop = new AbortController();
 
   constructor(options: DeclaredContractsOptions<T>) {
@@ -53,12 +54,12 @@ export class DeclaredContracts<T> {
     this.#log = options.internals.log;
   }
 
-  has(contract: Contract): boolean {
+  has(contract: Declarable): boolean {
     return this.#mode === 'off' || this.#declared.has(contract);
   }
 
   /** Waits until the contract's topology stands. All who wait share one attempt, which goes on while one of them waits. */
-  wait(contract: Contract, item: T): void {
+  wait(contract: Declarable, item: T): void {
     const known = this.#declaring.get(contract);
     if (known !== undefined) {
       known.waiting.add(item);
@@ -73,7 +74,7 @@ export class DeclaredContracts<T> {
   }
 
   /** Waits no longer. */
-  leave(contract: Contract, item: T): void {
+  leave(contract: Declarable, item: T): void {
     const declaring = this.#declaring.get(contract);
     if (declaring === undefined || !declaring.waiting.delete(item) || declaring.waiting.size > 0) return;
     this.#declaring.delete(contract);
@@ -81,7 +82,7 @@ export class DeclaredContracts<T> {
   }
 
   /** A message of this contract found no queue: where we declare them, whatever was deleted is made again. */
-  onUnroutable(contract: Contract): void {
+  onUnroutable(contract: Declarable): void {
     // An exchange that returns messages is there; without an alternate there is nothing else to miss.
     if (this.#mode !== 'declare' || (contract.kind === 'exchange' && contract.alternate === undefined)) return;
     const repairedAt = this.#repairedAt.get(contract) ?? Number.NEGATIVE_INFINITY;
@@ -94,7 +95,7 @@ export class DeclaredContracts<T> {
   }
 
   /** Asserts the contract's topology again. Never rejects; false when it cannot stand. */
-  repair(contract: Contract): Promise<boolean> {
+  repair(contract: Declarable): Promise<boolean> {
     const running = this.#repairing.get(contract) ?? this.#repair(contract);
     this.#repairing.set(contract, running);
     return running;
@@ -106,7 +107,7 @@ export class DeclaredContracts<T> {
     for (const { giveUp } of this.#declaring.values()) giveUp.abort();
   }
 
-  async #repair(contract: Contract): Promise<boolean> {
+  async #repair(contract: Declarable): Promise<boolean> {
     try {
       await this.#ensure(contract, this.#stop.signal, true);
       return true;
@@ -122,27 +123,37 @@ export class DeclaredContracts<T> {
   }
 
   /** Async, so that what is wrong with a contract that nobody defined is a rejection too. */
-  async #ensure(contract: Contract, signal: AbortSignal, again = false): Promise<void> {
+  async #ensure(contract: Declarable, signal: AbortSignal, again = false): Promise<void> {
     await this.#options.internals.topology.ensure(topologyOf(contract), signal, again);
   }
 
-  #onDeclared(contract: Contract, declaring: Declaring<T>): void {
+  #onDeclared(contract: Declarable, declaring: Declaring<T>): void {
     if (!this.#end(contract, declaring)) return;
     this.#declared.add(contract);
     for (const item of declaring.waiting) this.#options.onDeclared(item);
   }
 
-  #onFailed(contract: Contract, declaring: Declaring<T>, error: unknown): void {
+  #onFailed(contract: Declarable, declaring: Declaring<T>, error: unknown): void {
     if (!this.#end(contract, declaring)) return;
     for (const item of declaring.waiting) this.#options.onFailed(item, error);
   }
 
   /** False for an attempt that everybody has left. */
-  #end(contract: Contract, declaring: Declaring<T>): boolean {
+  #end(contract: Declarable, declaring: Declaring<T>): boolean {
     return this.#declaring.get(contract) === declaring && this.#declaring.delete(contract);
   }
 }
 
-function topologyOf(contract: Contract): Topology {
-  return contract.kind === 'queue' ? queueTopology(contract) : exchangeTopology(contract);
+function topologyOf(contract: Declarable): Topology {
+  switch (contract.kind) {
+    case 'queue':
+      return queueTopology(contract);
+    case 'stream':
+      return streamTopology(contract);
+    case 'exchange':
+      return exchangeTopology(contract);
+    case 'delayed queue':
+    case 'delayed exchange':
+      return contract.topology;
+  }
 }

@@ -1,5 +1,13 @@
 import { NotSentError, SurehopError, UnknownOutcomeError } from '@surehop/core';
-import { Aborts, type Clock, Deadlines, type Outcome, type RabbitInternals } from '@surehop/core/internal';
+import {
+  Aborts,
+  answerHeader,
+  answerWanted,
+  type Clock,
+  Deadlines,
+  type Outcome,
+  type RabbitInternals,
+} from '@surehop/core/internal';
 import { Admission } from './admission.ts';
 import { DeclaredContracts } from './declared-contracts.ts';
 import { Lanes } from './lanes.ts';
@@ -95,6 +103,14 @@ export class Dispatcher {
     }
   }
 
+  /** A consumer has answered for it, which says more than a confirm would: it is not written again. */
+  answered(pending: Pending): void {
+    if (!this.#forget(pending)) return;
+    const { messageId, sending } = pending;
+    pending.resolve({ messageId, resends: (sending?.writes ?? 1) - 1 });
+    this.#withdraw(pending);
+  }
+
   /** Undefined when one more message could go at once, its size aside; otherwise resolves when it could. */
   room(): Promise<void> | undefined {
     if (this.#hasRoom) return undefined;
@@ -148,8 +164,8 @@ export class Dispatcher {
   #send(pending: Pending): void {
     const { message, contract } = pending;
     pending.stage = 'sent';
-    const exchange = contract?.kind === 'exchange' ? contract : undefined;
-    pending.sending = this.#lanes.send(message, exchange, pending);
+    // The default exchange needs no repair.
+    pending.sending = this.#lanes.send(message, contract?.kind === 'queue' ? undefined : contract, pending);
   }
 
   #onOutcome(pending: Pending, outcome: Outcome): void {
@@ -185,20 +201,27 @@ export class Dispatcher {
   #giveUp(pending: Pending, why: string, cause?: unknown): void {
     // A deadline has already been taken off the list.
     this.#forget(pending);
-    const { messageId, stage, sending, contract } = pending;
+    const { messageId, sending } = pending;
     const trouble = this.#troubleOf(pending);
     const text = [why, this.#standingOf(pending), trouble.text].filter((part) => part !== '').join('; ');
     const options = { cause: cause ?? trouble.cause };
     pending.reject(
       sending?.written ? new UnknownOutcomeError(messageId, text, options) : new NotSentError(messageId, text, options),
     );
+    this.#withdraw(pending);
+  }
+
+  /** What was written takes room until it is answered, or late answers would let memory grow without bound. */
+  #withdraw(pending: Pending): void {
+    const { stage, sending, contract } = pending;
     if (stage === 'declaring' && contract !== undefined) this.#contracts.leave(contract, pending);
-    // What was written takes room until it is answered, or late answers would let memory grow without bound.
     if (sending === undefined) this.#leave(pending);
     else sending.withdraw(() => this.#leave(pending));
   }
 
   #standingOf({ stage, message, contract, sending }: Pending): string {
+    const isAsking = message.headers?.[answerHeader] === answerWanted;
+    if (stage === 'checking' && isAsking) return 'its reply queue did not stand, or its schema had not answered';
     if (stage === 'checking') return 'its schema had not answered';
     if (stage === 'declaring') return `the topology of ${contract?.kind} "${contract?.name}" could not be declared yet`;
     if (stage === 'queued') return `it waited for room behind ${this.unconfirmed} unconfirmed messages`;

@@ -2,20 +2,27 @@
 export {
   BodyInvalidError,
   type BodyIssue,
+  type BrokerRetry,
+  type BrokerRetryOptions,
   type CloseOptions,
   type Codec,
   type ConnectOptions,
   type Credentials,
   type CredentialsSource,
   connect,
+  DeadLetteredError,
   defineExchange,
   defineQueue,
+  defineStream,
   type EntityHealth,
   type EntityState,
   type ErrorCode,
   type ExchangeContract,
   type ExchangeOptions,
+  type ExponentialOptions,
+  type ExponentialRetry,
   errorCodes,
+  exponential,
   type HeaderTable,
   type Health,
   isSurehopError,
@@ -25,6 +32,7 @@ export {
   type Logger,
   type LogMethod,
   type MessageProperties,
+  NoAnswerError,
   NotSentError,
   type PublisherHealth,
   type PublishFailure,
@@ -37,7 +45,11 @@ export {
   type Rabbit,
   RefusedError,
   type RetryPolicy,
+  type SequenceStore,
+  type SequenceTicket,
   type StateListener,
+  type StreamContract,
+  type StreamOptions,
   SurehopError,
   TopologyMismatchError,
   type TopologyMode,
@@ -45,6 +57,8 @@ export {
   UnroutableError,
   type Unsubscribe,
 } from '@surehop/core';
+export type { DelayOptions } from './delay.ts';
+export type { AnsweredPublisher, PublishAndWaitOptions } from './publish-and-wait.ts';
 export type {
   ContractProperties,
   PublishManyOptions,
@@ -56,3 +70,4 @@ export type {
 export { createPublisher, type Publisher } from './publisher.ts';
 export type { PublisherOptions } from './publisher-options.ts';
 export type { BulkReceipt, Receipt } from './receipt.ts';
+export type { SequenceOption } from './sequences/stamping.ts';

@@ -1,4 +1,3 @@
-import type { ExchangeContract } from '@surehop/core';
 import {
   ConfirmedChannel,
   type DriverChannel,
@@ -9,13 +8,14 @@ import {
   type Sending,
   settled,
 } from '@surehop/core/internal';
+import type { Declarable } from './pending.ts';
 
 export interface LaneOptions<T> {
   readonly internals: Pick<RabbitInternals, 'publishLink' | 'effects' | 'log' | 'options'>;
   /** `''` is the default exchange. */
   readonly exchange: string;
   /** Makes the exchange of a contract again. Never rejects; false when that cannot be done. */
-  readonly repair: (contract: ExchangeContract) => Promise<boolean>;
+  readonly repair: (contract: Declarable) => Promise<boolean>;
   /** The outcome of what came with the item; told once for each. */
   readonly onOutcome: (item: T, outcome: Outcome) => void;
   /** The broker has refused the exchange, and nothing is left on the lane: opening it again would be in vain. */
@@ -27,7 +27,7 @@ export class Lane<T> {
   readonly #options: LaneOptions<T>;
   readonly #onOutcome: (outcome: Outcome, item: T) => void;
   readonly #channel: ConfirmedChannel;
-  #contract: ExchangeContract | undefined;
+  #contract: Declarable | undefined;
   #repairing: Promise<boolean> | undefined;
   /** The contract's exchange could not be made again. */
   #isLost = false;
@@ -73,7 +73,7 @@ export class Lane<T> {
    *
    * @param contract the exchange's, where there is one: with it, an exchange that was deleted can be made again
    */
-  send(message: OutgoingMessage, contract: ExchangeContract | undefined, item: T): Sending {
+  send(message: OutgoingMessage, contract: Declarable | undefined, item: T): Sending {
     this.#contract ??= contract;
     // The default exchange's stays, whenever it was used.
     if (this.#options.exchange !== '') this.#usedAt = this.#options.internals.effects.clock.now();

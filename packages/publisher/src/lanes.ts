@@ -1,11 +1,11 @@
-import type { ExchangeContract } from '@surehop/core';
 import type { Cancel, Outcome, OutgoingMessage, RabbitInternals, Sending } from '@surehop/core/internal';
 import { Lane } from './lane.ts';
+import type { Declarable } from './pending.ts';
 
 export interface LanesOptions<T> {
   readonly internals: Pick<RabbitInternals, 'publishLink' | 'effects' | 'log' | 'options'>;
   /** Makes the exchange of a contract again. Never rejects; false when that cannot be done. */
-  readonly repair: (contract: ExchangeContract) => Promise<boolean>;
+  readonly repair: (contract: Declarable) => Promise<boolean>;
   /** The outcome of what came with the item; told once for each. */
   readonly onOutcome: (item: T, outcome: Outcome) => void;
 }
@@ -33,7 +33,7 @@ export class Lanes<T> {
   }
 
   /** As `Lane.send`. */
-  send(message: OutgoingMessage, contract: ExchangeContract | undefined, item: T): Sending {
+  send(message: OutgoingMessage, contract: Declarable | undefined, item: T): Sending {
     const lane = this.#byExchange.get(message.exchange) ?? this.#open(message.exchange);
     return lane.send(message, contract, item);
   }

@@ -1,8 +1,24 @@
-import type { ExchangeContract, QueueContract } from '@surehop/core';
-import type { OutgoingMessage, Place, Sending } from '@surehop/core/internal';
+import type { ExchangeContract, QueueContract, StreamContract } from '@surehop/core';
+import type { OutgoingMessage, Place, Sending, Topology } from '@surehop/core/internal';
 import type { Receipt } from './receipt.ts';
 
-export type Contract = QueueContract | ExchangeContract;
+export type Contract<In = unknown, Out = In> =
+  | QueueContract<In, Out>
+  | ExchangeContract<In, Out>
+  | StreamContract<In, Out>;
+
+/** What a message can be delayed to: from 3.12 on only, a stream could be a dead-letter target. */
+export type Delayable = QueueContract | ExchangeContract;
+
+/** What a delayed message to a contract needs: the contract's own, the delay network, and the way back from it. */
+export interface DelayRoute {
+  readonly kind: 'delayed queue' | 'delayed exchange';
+  readonly name: string;
+  readonly topology: Topology;
+}
+
+/** What can be declared for a message. */
+export type Declarable = Contract | DelayRoute;
 
 /** What a call waits for: its schema, its contract's topology, room; or it is on a lane, or comes from nowhere yet. */
 export type Stage = 'new' | 'checking' | 'declaring' | 'queued' | 'sent';
@@ -17,8 +33,8 @@ export interface Answer {
 export interface Pending extends Answer {
   readonly message: OutgoingMessage;
   readonly messageId: string;
-  /** Undefined for `publishTo`. */
-  readonly contract: Contract | undefined;
+  /** What it needs to stand; undefined for `publishTo`. */
+  readonly contract: Declarable | undefined;
   /** Of body and headers. */
   readonly bytes: number;
   readonly deadlineMs: number;

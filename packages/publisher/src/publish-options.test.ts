@@ -25,7 +25,7 @@ describe('where a message goes', () => {
   });
 
   test.each([undefined, null, 'orders', {}])('to %o: nowhere', (wrong) => {
-    expect(() => destinationOf(wrong as never, undefined)).toThrow('defineQueue or defineExchange');
+    expect(() => destinationOf(wrong as never, undefined)).toThrow('defineQueue, defineExchange or defineStream');
   });
 });
 

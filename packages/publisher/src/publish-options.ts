@@ -1,7 +1,9 @@
 import { type HeaderTable, type MessageProperties, SurehopError } from '@surehop/core';
 import { functionOption, integer, kindOf, knownKeys, nonEmptyString } from '@surehop/core/internal';
+import { checkDelay, type DelayOptions } from './delay.ts';
 import type { Contract } from './pending.ts';
 import { longestDeadlineMs } from './publisher-options.ts';
+import type { SequenceOption } from './sequences/stamping.ts';
 
 /** What a caller may set of a message to a contract; content type and delivery mode are not his to choose. */
 export type ContractProperties = Pick<
@@ -28,8 +30,8 @@ export interface RawPublishOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface PublishOptions extends RawPublishOptions {
-  /** Required for direct and topic exchanges, `''` by default for others; not for queues, which are their own address. */
+export interface PublishOptions extends RawPublishOptions, DelayOptions {
+  /** Required for direct and topic exchanges, `''` by default for others; not for queues and streams, which are their own address. */
   readonly routingKey?: string;
   /** @default none */
   readonly headers?: HeaderTable;
@@ -40,6 +42,13 @@ export interface PublishOptions extends RawPublishOptions {
   readonly messageId?: string;
   /** @default `timestamp` is now; the others are not set */
   readonly properties?: ContractProperties;
+  /**
+   * Numbers the message, so that a consumer with `resequence` handles it in its place: `true` in the one sequence of the
+   * queue or exchange, a string in the sequence of that key, at most 255 bytes. The same message id has the same number,
+   * however often it is published.
+   * @default none
+   */
+  readonly sequence?: SequenceOption;
 }
 
 /** For all messages of one `publishMany`. */
@@ -80,14 +89,39 @@ const contractProperties: readonly string[] = [
 ];
 const rawProperties: readonly string[] = [...contractProperties, 'contentType', 'deliveryMode', 'messageId', 'headers'];
 const rawOptions: readonly string[] = ['deadlineMs', 'signal'];
-const contractOptions: readonly string[] = [...rawOptions, 'routingKey', 'headers', 'messageId', 'properties'];
+const contractOptions: readonly string[] = [
+  ...rawOptions,
+  'routingKey',
+  'headers',
+  'messageId',
+  'properties',
+  'sequence',
+];
 
-/** @throws {SurehopError} SUREHOP_OPTION_INVALID */
-export function checkPublishOptions(given: PublishOptions): void {
+/** What `publish` takes. @throws {SurehopError} SUREHOP_OPTION_INVALID */
+export function checkAllOptions(given: PublishOptions): void {
+  const { delayMs, at, ...rest } = given;
+  if (delayMs !== undefined || at !== undefined) {
+    checkDelay(given);
+    if (given.sequence !== undefined) invalid('sequence must not be given with a delay: those behind it would wait');
+  }
+  checkPublishOptions(rest);
+}
+
+/** All but the delay. @throws {SurehopError} SUREHOP_OPTION_INVALID */
+export function checkPublishOptions(given: Omit<PublishOptions, keyof DelayOptions>): void {
   knownKeys('publish', given, contractOptions);
   if (given.properties !== undefined) knownKeys('properties of publish', given.properties, contractProperties);
   if (given.messageId !== undefined) nonEmptyString('messageId', given.messageId);
+  if (given.sequence !== undefined) checkSequence(given.sequence);
   checkWaiting(given);
+}
+
+/** @throws {SurehopError} SUREHOP_OPTION_INVALID */
+export function checkSequence(sequence: unknown): asserts sequence is SequenceOption {
+  if (sequence === true) return;
+  nonEmptyString('sequence', sequence);
+  if (Buffer.byteLength(sequence) > 255) invalid('sequence must not be longer than 255 bytes');
 }
 
 /**
@@ -99,7 +133,7 @@ export function eachOf(given: PublishManyOptions): PublishOptions {
   const { messageId, maxFailures = defaultMaxFailures, ...each } = given;
   if (messageId !== undefined) functionOption('messageId', messageId);
   integer('maxFailures', maxFailures, 1, 1_000_000);
-  checkPublishOptions(each);
+  checkAllOptions(each);
   return each;
 }
 
@@ -145,8 +179,9 @@ export function checkRawOptions(to: RawDestination, properties: RawProperties, g
 export function destinationOf(to: Contract, routingKey: string | undefined): RawDestination {
   switch (to?.kind) {
     case 'queue':
+    case 'stream':
       if (routingKey !== undefined) {
-        invalid(`routingKey must not be given for queue "${to.name}": it is published to directly, by its name`);
+        invalid(`routingKey must not be given for ${to.kind} "${to.name}": it is published to directly, by its name`);
       }
       return { exchange: '', routingKey: to.name };
     case 'exchange':
@@ -155,7 +190,7 @@ export function destinationOf(to: Contract, routingKey: string | undefined): Raw
       }
       return { exchange: to.name, routingKey: routingKey ?? '' };
     default:
-      return invalid(`publish needs what defineQueue or defineExchange returned, got ${kindOf(to)}`);
+      return invalid(`publish needs what defineQueue, defineExchange or defineStream returned, got ${kindOf(to)}`);
   }
 }
 

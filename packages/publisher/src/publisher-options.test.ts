@@ -11,11 +11,13 @@ describe('the options of a publisher', () => {
       maxWaitingBytes: 67_108_864,
       deadlineMs: 30_000,
       maxMessageBytes: 16_777_216,
+      maxAwaitedAnswers: 10_000,
     });
   });
 
   test.each([
     ['maxUnconfirmed', 0],
+    ['maxAwaitedAnswers', 0],
     ['maxUnconfirmed', 1.5],
     ['maxUnconfirmedBytes', 0],
     ['maxWaiting', 0],

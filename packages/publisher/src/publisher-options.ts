@@ -1,4 +1,5 @@
-import { integer, knownKeys } from '@surehop/core/internal';
+import type { SequenceStore } from '@surehop/core';
+import { integer, invalid, kindOf, knownKeys } from '@surehop/core/internal';
 
 export interface PublisherOptions {
   /**
@@ -35,9 +36,22 @@ export interface PublisherOptions {
    * @default 16_777_216 (16 MiB)
    */
   readonly maxMessageBytes?: number;
+  /**
+   * Gives messages with `sequence` their numbers.
+   * @default none: they are counted in memory, and a process that starts begins another numbering
+   */
+  readonly sequences?: SequenceStore;
+  /**
+   * Calls of `publishAndWait` that are not settled. Above it, a call rejects at once with SUREHOP_PUBLISHER_FULL. What is
+   * stored and waits for its answer takes no part in the other bounds. 1 to 1_000_000.
+   * @default 10_000
+   */
+  readonly maxAwaitedAnswers?: number;
 }
 
-export type ResolvedPublisherOptions = Readonly<Required<PublisherOptions>>;
+export type ResolvedPublisherOptions = Readonly<Required<Omit<PublisherOptions, 'sequences'>>> & {
+  readonly sequences: SequenceStore | undefined;
+};
 
 const mebibyte = 1_024 * 1_024;
 
@@ -48,14 +62,15 @@ const defaults = {
   maxWaitingBytes: 64 * mebibyte,
   deadlineMs: 30_000,
   maxMessageBytes: 16 * mebibyte,
-} as const satisfies Required<PublisherOptions>;
+  maxAwaitedAnswers: 10_000,
+} as const satisfies Omit<Required<PublisherOptions>, 'sequences'>;
 
 /** The longest wait that a timer can hold. */
 export const longestDeadlineMs: number = 2 ** 31 - 1;
 
 /** The only place where defaults are applied and options are checked. */
 export function resolvePublisherOptions(given: PublisherOptions): ResolvedPublisherOptions {
-  knownKeys('createPublisher', given, Object.keys(defaults));
+  knownKeys('createPublisher', given, [...Object.keys(defaults), 'sequences']);
   const resolved = {
     maxUnconfirmed: given.maxUnconfirmed ?? defaults.maxUnconfirmed,
     maxUnconfirmedBytes: given.maxUnconfirmedBytes ?? defaults.maxUnconfirmedBytes,
@@ -63,6 +78,8 @@ export function resolvePublisherOptions(given: PublisherOptions): ResolvedPublis
     maxWaitingBytes: given.maxWaitingBytes ?? defaults.maxWaitingBytes,
     deadlineMs: given.deadlineMs ?? defaults.deadlineMs,
     maxMessageBytes: given.maxMessageBytes ?? defaults.maxMessageBytes,
+    sequences: given.sequences,
+    maxAwaitedAnswers: given.maxAwaitedAnswers ?? defaults.maxAwaitedAnswers,
   };
   integer('maxUnconfirmed', resolved.maxUnconfirmed, 1, 1_000_000);
   integer('maxUnconfirmedBytes', resolved.maxUnconfirmedBytes, 1);
@@ -70,5 +87,12 @@ export function resolvePublisherOptions(given: PublisherOptions): ResolvedPublis
   integer('maxWaitingBytes', resolved.maxWaitingBytes, 1);
   integer('deadlineMs', resolved.deadlineMs, 1, longestDeadlineMs);
   integer('maxMessageBytes', resolved.maxMessageBytes, 1, 512 * mebibyte);
+  if (resolved.sequences !== undefined) checkStore(resolved.sequences);
+  integer('maxAwaitedAnswers', resolved.maxAwaitedAnswers, 1, 1_000_000);
   return Object.freeze(resolved);
+}
+
+function checkStore(store: Partial<SequenceStore> | null): void {
+  if (typeof store?.take === 'function' && typeof store.notStored === 'function') return;
+  invalid(`sequences must be a SequenceStore, got ${kindOf(store)}`);
 }

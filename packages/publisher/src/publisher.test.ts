@@ -37,4 +37,17 @@ describe('the types of a publisher', () => {
       expectTypeOf(orders).not.toExtend<ExchangeContract>();
     });
   });
+
+  test('of an answer are its schema’s, or unknown', () => {
+    void ((publisher: Publisher, schema: Schema<unknown, Date>) => {
+      const orders = defineQueue<Order>('orders');
+      const order = { id: '1', total: 1 };
+      expectTypeOf(publisher.publishAndWait(orders, order)).toEqualTypeOf<Promise<unknown>>();
+      expectTypeOf(publisher.publishAndWait(orders, order, { answer: schema })).toEqualTypeOf<Promise<Date>>();
+      // @ts-expect-error the answer comes to a reply queue of its own
+      void publisher.publishAndWait(orders, order, { properties: { replyTo: 'mine' } });
+      // @ts-expect-error an order has a total
+      void publisher.publishAndWait(orders, { id: '1' });
+    });
+  });
 });

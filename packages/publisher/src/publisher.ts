@@ -1,30 +1,20 @@
 import {
   type CloseOptions,
   type ExchangeContract,
-  type HeaderTable,
-  type MessageProperties,
   type PublisherHealth,
   type QueueContract,
   type Rabbit,
+  type StreamContract,
   SurehopError,
 } from '@surehop/core';
-import {
-  checkOutgoing,
-  integer,
-  internalsOf,
-  kindOf,
-  knownKeys,
-  type LinkSession,
-  type OutgoingLimits,
-  type OutgoingMessage,
-  type RabbitInternals,
-} from '@surehop/core/internal';
-import { checkBody, encodeBody } from './body.ts';
+import { integer, internalsOf, knownKeys, type RabbitInternals } from '@surehop/core/internal';
 import { Bulk } from './bulk.ts';
+import { Composer } from './composer.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Answer, Contract, Pending } from './pending.ts';
+import { type AnsweredPublisher, checkWaitOptions, type PublishAndWaitOptions } from './publish-and-wait.ts';
 import {
-  checkPublishOptions,
+  checkAllOptions,
   checkRawOptions,
   defaultMaxFailures,
   destinationOf,
@@ -44,10 +34,10 @@ import {
   resolvePublisherOptions,
 } from './publisher-options.ts';
 import type { BulkReceipt, Receipt } from './receipt.ts';
-import { weightOf } from './weight.ts';
+import { type Asker, Requests } from './requests.ts';
 
 /** Publishes messages and says what became of each. Made by {@link createPublisher}. */
-export interface Publisher extends AsyncDisposable {
+export interface Publisher extends AnsweredPublisher, AsyncDisposable {
   /**
    * Publishes one message and resolves once the broker has stored it in at least one queue.
    *
@@ -56,9 +46,12 @@ export interface Publisher extends AsyncDisposable {
    * stays pending. Messages to one contract leave in the order of the calls, unless its schema is asynchronous: then each
    * leaves as soon as it has been checked.
    *
+   * With `delayMs` or `at` it resolves once the broker has stored the message to wait, and the way from there to the queue
+   * or the exchange is declared. What waits is in the broker alone: neither this process nor another has to live.
+   *
    * The body is checked by the contract's schema and sent as given: what a schema makes of it is for the consumer.
    *
-   * @param to a queue, or an exchange; what it needs is declared on its first use
+   * @param to a queue, an exchange or a stream; what it needs is declared on its first use
    * @throws {UnroutableError} no queue took it; it is not stored
    * @throws {RefusedError} a queue is full or unavailable; it is not stored
    * @throws {NotSentError} the deadline passed, or the signal aborted, before it was written; it is not stored
@@ -66,10 +59,11 @@ export interface Publisher extends AsyncDisposable {
    * @throws {BodyInvalidError} the body does not fit the schema; nothing was sent
    * @throws {SurehopError} by `code`, nothing stored: SUREHOP_OPTION_INVALID, SUREHOP_BODY_UNENCODABLE,
    *   SUREHOP_MESSAGE_TOO_LARGE, SUREHOP_HEADERS_TOO_LARGE, SUREHOP_PROPERTIES_INVALID, SUREHOP_PUBLISHER_FULL,
-   *   SUREHOP_TOPOLOGY_MISMATCH, SUREHOP_ACCESS_REFUSED, SUREHOP_EXCHANGE_NOT_FOUND, SUREHOP_CLOSED
+   *   SUREHOP_TOPOLOGY_MISMATCH, SUREHOP_ACCESS_REFUSED, SUREHOP_EXCHANGE_NOT_FOUND, SUREHOP_CLOSED; with `sequence`
+   *   also SUREHOP_STORE_UNAVAILABLE
    */
   publish<In>(
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options?: PublishOptions,
   ): Promise<Receipt>;
@@ -86,7 +80,7 @@ export interface Publisher extends AsyncDisposable {
    * @throws {SurehopError} SUREHOP_OPTION_INVALID, SUREHOP_CLOSED: nothing was begun
    */
   publishMany<In>(
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     bodies: Iterable<NoInfer<In>> | AsyncIterable<NoInfer<In>>,
     options?: PublishManyOptions,
   ): Promise<BulkReceipt>;
@@ -128,10 +122,6 @@ export function createPublisher(rabbit: Rabbit, options: PublisherOptions = {}):
 
 /** What `close()` waits by default, in milliseconds. */
 const closeTimeoutMs = 10_000;
-/** Of all headers together, in bytes. */
-const maxHeaderBytes = 60_000;
-/** What a header frame must have room for beside the headers, in bytes. */
-const frameReserveBytes = 1_024;
 
 const noOptions: RawPublishOptions = Object.freeze({});
 
@@ -139,33 +129,49 @@ class RabbitPublisher implements Publisher {
   readonly #internals: RabbitInternals;
   readonly #options: ResolvedPublisherOptions;
   readonly #dispatcher: Dispatcher;
-  #session: LinkSession | undefined;
-  /** Of the last session: while there is none, a message is checked against it. */
-  #limits: OutgoingLimits;
+  readonly #composer: Composer;
+  /** Once somebody waits for an answer. */
+  #requests: Requests | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(internals: RabbitInternals, options: ResolvedPublisherOptions) {
     this.#internals = internals;
     this.#options = options;
     this.#dispatcher = new Dispatcher(internals, options);
-    this.#limits = this.#limitsOf(Number.POSITIVE_INFINITY, undefined);
+    this.#composer = new Composer(internals, options, (pending, ready) => this.#dispatcher.take(pending, ready));
     internals.publishers.add(this);
   }
 
   publish<In>(
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options: PublishOptions = noOptions,
   ): Promise<Receipt> {
     // What is thrown in here rejects.
     return new Promise((resolve, reject) => {
-      if (options !== noOptions) checkPublishOptions(options);
+      if (options !== noOptions) checkAllOptions(options);
       this.#publish(to as Contract, body, options, { resolve, reject });
     });
   }
 
-  async publishMany<In>(
+  publishAndWait<In, Answer = unknown>(
     to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    body: NoInfer<In>,
+    options: PublishAndWaitOptions<Answer> = {},
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      checkWaitOptions(options);
+      this.#assertOpen();
+      this.#requests ??= this.#newRequests();
+      const asker = { resolve, reject } as Asker;
+      this.#requests.ask(to as Contract, options, asker, (asked, answer, when) =>
+        this.#publish(to as Contract, body, asked, answer, when),
+      );
+    });
+  }
+
+  async publishMany<In>(
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     bodies: Iterable<NoInfer<In>> | AsyncIterable<NoInfer<In>>,
     options: PublishManyOptions = {},
   ): Promise<BulkReceipt> {
@@ -196,20 +202,13 @@ class RabbitPublisher implements Publisher {
     return new Promise((resolve, reject) => {
       this.#assertOpen();
       checkRawOptions(to, properties, options);
-      if (!(content instanceof Uint8Array)) {
-        const text = `the content for publishTo must be a Uint8Array, got ${kindOf(content)}`;
-        throw new SurehopError('SUREHOP_OPTION_INVALID', text, { retryable: false });
-      }
-      const { headers, messageId, ...given } = properties;
-      const complete = this.#properties(messageId, given, given.contentType);
-      const message = this.#outgoing(to, Buffer.from(content), complete, headers);
-      this.#dispatcher.take(this.#pending(message, undefined, options, { resolve, reject }), undefined);
+      this.#composer.publishTo(to, content, properties, options, { resolve, reject });
     });
   }
 
   health(): PublisherHealth {
     const { unconfirmed, waiting, stalledMs } = this.#dispatcher;
-    return { unconfirmed, waiting, stalledMs };
+    return { unconfirmed, waiting, stalledMs, awaitedAnswers: this.#requests?.size ?? 0 };
   }
 
   close(options: CloseOptions = {}): Promise<void> {
@@ -230,87 +229,33 @@ class RabbitPublisher implements Publisher {
   }
 
   /** @throws {SurehopError} what can be refused at once; the options have been checked */
-  #publish(contract: Contract, body: unknown, options: PublishOptions, answer: Answer): void {
-    this.#assertOpen();
-    const destination = destinationOf(contract, options.routingKey);
-    const checked = checkBody(contract, body);
-    const content = encodeBody(contract, body);
-    const properties = this.#properties(options.messageId, options.properties, contract.codec.contentType);
-    const message = this.#outgoing(destination, content, properties, options.headers);
-    this.#dispatcher.take(this.#pending(message, contract, options, answer), checked);
-  }
-
-  /** Everything that can be refused without the broker is refused here. */
-  #outgoing(
-    { exchange, routingKey }: RawDestination,
-    content: Uint8Array,
-    properties: MessageProperties,
-    headers: HeaderTable | undefined,
-  ): OutgoingMessage {
-    const message = { exchange, routingKey, mandatory: true, content, properties, headers };
-    message.headers = checkOutgoing(message, this.#limitsNow());
-    return message;
-  }
-
-  #properties(
-    givenId: string | undefined,
-    given: MessageProperties | undefined,
-    contentType: string | undefined,
-  ): MessageProperties {
-    const { effects } = this.#internals;
-    const own = {
-      messageId: givenId ?? effects.newId(),
-      timestamp: given?.timestamp ?? Math.floor(effects.clock.epochMs() / 1_000),
-      deliveryMode: given?.deliveryMode ?? 2,
-    };
-    const typed = contentType === undefined ? own : { ...own, contentType };
-    return given === undefined ? typed : { ...given, ...typed };
-  }
-
-  /** Of the connection at hand, or of the last one. */
-  #limitsNow(): OutgoingLimits {
-    const { session } = this.#internals.publishLink;
-    if (session === undefined || session === this.#session) return this.#limits;
-    this.#session = session;
-    this.#limits = this.#limitsOf(session.frameMax || Number.POSITIVE_INFINITY, session.username); // 0 is no limit
-    return this.#limits;
-  }
-
-  #limitsOf(frameMax: number, username: string | undefined): OutgoingLimits {
-    const { maxMessageBytes } = this.#options;
-    return { maxMessageBytes, maxHeaderBytes: Math.min(maxHeaderBytes, frameMax - frameReserveBytes), username };
-  }
-
-  #pending(
-    message: OutgoingMessage,
-    contract: Contract | undefined,
-    { deadlineMs = this.#options.deadlineMs, signal }: RawPublishOptions,
-    { resolve, reject }: Answer,
+  #publish(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions,
+    answer: Answer,
+    when?: Promise<unknown>,
   ): Pending {
-    return {
-      message,
-      messageId: message.properties.messageId ?? '',
-      contract,
-      bytes: weightOf(message.content, message.headers),
-      deadlineMs,
-      deadlineAt: this.#internals.effects.clock.now() + deadlineMs,
-      signal,
-      resolve,
-      reject,
-      stage: 'new',
-      sending: undefined,
-      standing: undefined,
-      pendingAt: undefined,
-    };
+    this.#assertOpen();
+    return this.#composer.publish(contract, body, options, answer, when);
   }
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed('the publisher');
   }
 
+  #newRequests(): Requests {
+    const { maxAwaitedAnswers, deadlineMs: timeoutMs } = this.#options;
+    const onAnsweredFirst = (pending: Pending): void => this.#dispatcher.answered(pending);
+    return new Requests({ internals: this.#internals, maxAwaitedAnswers, timeoutMs, onAnsweredFirst });
+  }
+
   async #close(timeoutMs: number): Promise<void> {
     try {
+      const answered = this.#requests?.whenIdle(timeoutMs);
       await this.#dispatcher.close(timeoutMs);
+      await answered;
+      await this.#requests?.close();
     } finally {
       this.#internals.publishers.delete(this);
     }
