@@ -60,3 +60,32 @@ CREATE TABLE surehop.inbox (
 CREATE INDEX inbox_handled ON surehop.inbox (handled_at);
 
 INSERT INTO surehop.migration (name) VALUES ('0002-inbox');
+
+-- 0003-position
+
+-- How far somebody has come who goes through numbered things: a reader in a stream, a consumer in a sequence.
+CREATE TABLE surehop.position (
+  name text COLLATE "C" PRIMARY KEY,
+  position bigint NOT NULL,
+  saved_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+INSERT INTO surehop.migration (name) VALUES ('0003-position');
+
+-- 0004-sequence
+
+-- The last number of each sequence. Whoever takes the next one holds the row's lock until the end of the transaction.
+CREATE TABLE surehop.sequence (
+  name text COLLATE "C" PRIMARY KEY,
+  run text NOT NULL,
+  last bigint NOT NULL
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+INSERT INTO surehop.migration (name) VALUES ('0004-sequence');
+
+-- 0005-delay
+
+-- When a message is to come that the broker is to delay; null for one that is to come at once. Relays send both at once.
+ALTER TABLE surehop.outbox ADD COLUMN deliver_at timestamptz;
+
+INSERT INTO surehop.migration (name) VALUES ('0005-delay');

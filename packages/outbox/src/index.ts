@@ -20,10 +20,12 @@ export {
   type OutboxStats,
   type OutboxStore,
   type OutboxStoreContext,
+  type PositionStore,
   type QueueContract,
   type Rabbit,
   type ReceivedMessage,
   type RelayHealth,
+  type SequenceStore,
   type SetAsideMessage,
   SurehopError,
 } from '@surehop/core';
@@ -41,10 +43,13 @@ export {
   type OutboxReceipt,
 } from './postgres/outbox.ts';
 export { postgresOutbox } from './postgres/outbox-store.ts';
+export { postgresPositions } from './postgres/position-store.ts';
 export type { PostgresOutboxOptions } from './postgres/postgres-outbox-options.ts';
 export type { ClientPool, PoolClient, Queryable } from './postgres/queryable.ts';
 export { createRelay, type Relay } from './relay/relay.ts';
 export type { RelayOptions } from './relay/relay-options.ts';
+// Positions and sequences in an SQLite file.
+export { openSequenceFile, type SequenceFile } from './sequence-file/sequence-file.ts';
 // Spool.
 export { createSpoolingPublisher } from './spool/create-spooling-publisher.ts';
 export type { Damage } from './spool/damage.ts';

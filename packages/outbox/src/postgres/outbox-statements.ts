@@ -3,7 +3,10 @@ import { channelOf, quotedSchema } from './schema-name.ts';
 /** Every statement on the way of a message, for one schema. `test/outbox/plans.test.ts` looks at how they are carried out. */
 export interface OutboxStatements {
   readonly add: string;
+  readonly addDelayed: string;
   readonly addInOrder: string;
+  readonly takeNumber: string;
+  readonly giveNumberBack: string;
   readonly sameMessage: string;
   readonly take: string;
   readonly markSent: string;
@@ -25,12 +28,11 @@ export function outboxStatements(schemaName: string, passSetAside: boolean): Out
   const outbox = `${schema}.outbox`;
   const channel = channelOf(schemaName);
   const inOrder = passSetAside ? 'sent_at IS NULL AND set_aside_at IS NULL' : 'sent_at IS NULL';
+  const inside =
+    'inside AS MATERIALIZED (SELECT $2::text AS key WHERE $9::boolean OR pg_current_xact_id_if_assigned() IS NOT NULL)';
   return {
-    add: adding(
-      outbox,
-      channel,
-      `inside AS MATERIALIZED (SELECT $2::text AS key WHERE $9::boolean OR pg_current_xact_id_if_assigned() IS NOT NULL)`,
-    ),
+    add: adding(outbox, channel, inside),
+    addDelayed: adding(outbox, channel, inside, true),
     // The key's row is locked before the position is taken: the number is made for a row that has come out of "inside".
     addInOrder: adding(
       outbox,
@@ -42,6 +44,11 @@ export function outboxStatements(schemaName: string, passSetAside: boolean): Out
         RETURNING key
       )`,
     ),
+    takeNumber: `INSERT INTO ${schema}.sequence AS s (name, run, last)
+      SELECT $1::text, $2::text, 1 WHERE $3::boolean OR pg_current_xact_id_if_assigned() IS NOT NULL
+      ON CONFLICT (name) DO UPDATE SET last = s.last + 1
+      RETURNING run, last::text`,
+    giveNumberBack: `UPDATE ${schema}.sequence SET last = last - 1 WHERE name = $1::text`,
     sameMessage: `SELECT content = $2::bytea AND exchange = $3::text AND routing_key = $4::text AS same
       FROM ${outbox} WHERE message_id = $1::text`,
     take: taking(outbox, inOrder),
@@ -97,11 +104,18 @@ export function outboxStatements(schemaName: string, passSetAside: boolean): Out
   };
 }
 
-/** Adds nothing, and says so, where no transaction can be told; nothing either where the message id is there already. */
-function adding(outbox: string, channel: string, inside: string): string {
+/**
+ * Adds nothing, and says so, where no transaction can be told; nothing either where the message id is there already.
+ *
+ * @param isDelayed $10 is its delay in milliseconds: the moment is by the database's clock, as is what is left of it
+ */
+function adding(outbox: string, channel: string, inside: string, isDelayed = false): string {
+  const [column, moment] = isDelayed
+    ? [', deliver_at', ', clock_timestamp() + make_interval(secs => $10::float8 / 1000.0)']
+    : ['', ''];
   return `WITH ${inside}, added AS (
-      INSERT INTO ${outbox} (message_id, key, exchange, routing_key, content, properties, headers)
-      SELECT $1::text, inside.key, $3::text, $4::text, $5::bytea, $6::text::json, $7::text::json FROM inside
+      INSERT INTO ${outbox} (message_id, key, exchange, routing_key, content, properties, headers${column})
+      SELECT $1::text, inside.key, $3::text, $4::text, $5::bytea, $6::text::json, $7::text::json${moment} FROM inside
       ON CONFLICT (message_id) DO NOTHING
       RETURNING position
     )
@@ -117,6 +131,8 @@ function adding(outbox: string, channel: string, inside: string): string {
  * walk from key to key reads one entry of the index for each, however many messages a key has.
  */
 function taking(outbox: string, inOrder: string): string {
+  // A clock that was set back makes no delay longer than it was.
+  const left = 'least(m.deliver_at - clock_timestamp(), m.deliver_at - m.created_at)';
   const due = '(due_at <= now() OR due_at > now() + make_interval(secs => $6::float8 / 1000.0))';
   const first = (after: string): string => `(SELECT key, position, due_at, set_aside_at FROM ${outbox}
         WHERE ${inOrder} AND key > ${after} ORDER BY key, position LIMIT 1)`;
@@ -149,7 +165,8 @@ function taking(outbox: string, inOrder: string): string {
       FROM ${outbox} AS o WHERE o.position = ANY (ARRAY(SELECT position FROM taken))
     )
     SELECT walk.found, walk.reached, m.position::text, m.message_id, m.key, m.exchange, m.routing_key, m.content,
-      m.properties::text, m.headers::text, m.attempts, m.set_aside_at IS NOT NULL AS set_aside
+      m.properties::text, m.headers::text, m.attempts, m.set_aside_at IS NOT NULL AS set_aside,
+      CASE WHEN m.deliver_at IS NOT NULL THEN (extract(epoch FROM ${left}) * 1000)::float8 END AS delay_ms
     FROM (SELECT count(*)::int AS found, max(key) AS reached FROM candidate) AS walk
     LEFT JOIN (SELECT * FROM sized WHERE bytes_before < $5::bigint) AS m ON true
     ORDER BY m.position`;

@@ -9,7 +9,7 @@ import type {
 import { integer, invalid, kindOf, knownKeys, systemEffects } from '@surehop/core/internal';
 import { RetentionClock } from '../retention-clock.ts';
 import { Loan } from './lending.ts';
-import { checkMigrations } from './migrations.ts';
+import { checkMigrations, type MigrationName } from './migrations.ts';
 import { outboxStatements } from './outbox-statements.ts';
 import {
   type PostgresOutboxOptions,
@@ -31,6 +31,7 @@ const removedAtOnce = 2_000;
 const removalsInARow = 100;
 const clientTimeoutMs = 10_000;
 const what = 'the outbox cannot be read';
+const neededByRelay: readonly MigrationName[] = ['0001-outbox', '0005-delay'];
 
 /**
  * The outbox's tables, for a relay, and for whoever looks after what was set aside.
@@ -72,7 +73,7 @@ class PostgresOutboxStore implements OutboxStore {
     if (this.#context !== undefined) invalid('a store serves one relay: make another one with postgresOutbox()');
     this.#context = context;
     try {
-      await this.#withClient((client) => checkMigrations(client, this.name, ['0001-outbox'], 'the relay cannot start'));
+      await this.#withClient((client) => checkMigrations(client, this.name, neededByRelay, 'the relay cannot start'));
       await this.#open();
     } catch (error) {
       await this.close();

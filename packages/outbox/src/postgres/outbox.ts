@@ -1,4 +1,11 @@
-import { type ExchangeContract, type HeaderTable, type QueueContract, SurehopError } from '@surehop/core';
+import {
+  type ExchangeContract,
+  type HeaderTable,
+  type QueueContract,
+  type SequenceTicket,
+  type StreamContract,
+  SurehopError,
+} from '@surehop/core';
 import {
   boolean,
   checkOutgoing,
@@ -9,9 +16,24 @@ import {
   nonEmptyString,
   systemEffects,
 } from '@surehop/core/internal';
-import type { ContractProperties } from '@surehop/publisher';
-import { type Contract, checkBody, destinationOf, encodeBody } from '@surehop/publisher/internal';
-import { checkMigrations } from './migrations.ts';
+import type { ContractProperties, DelayOptions, SequenceOption } from '@surehop/publisher';
+import {
+  type Contract,
+  checkBody,
+  checkDelay,
+  checkSequence,
+  type Delay,
+  delayable,
+  delayedAddress,
+  delayOf,
+  destinationOf,
+  encodeBody,
+  numberedHeaders,
+  sequenceName,
+  unnumbered,
+  withoutDelay,
+} from '@surehop/publisher/internal';
+import { checkMigrations, type MigrationName } from './migrations.ts';
 import { outboxStatements } from './outbox-statements.ts';
 import type { Queryable } from './queryable.ts';
 import { defaultSchema } from './schema-name.ts';
@@ -38,7 +60,11 @@ export interface OutboxOptions {
   readonly notify?: boolean;
 }
 
-export interface OutboxPublishOptions {
+/**
+ * A delay counts from the call, not from the commit: the relay sends the message as soon as it can, and the broker keeps it
+ * for what is left. Neither with `key` nor with `sequence`: those behind it would overtake it, or wait.
+ */
+export interface OutboxPublishOptions extends DelayOptions {
   /**
    * Messages of one key are sent one after the other, in the order in which their transactions committed. A transaction
    * that adds to a key waits until others that did have ended. Not empty, at most 255 bytes.
@@ -56,6 +82,13 @@ export interface OutboxPublishOptions {
   readonly messageId?: string;
   /** @default `timestamp` is now; the others are not set */
   readonly properties?: Omit<ContractProperties, 'userId'>;
+  /**
+   * Numbers the message, as `publisher.publish` has it. The number is taken in the transaction, so that those of a sequence
+   * have no gap, and are in the order of the commits: a transaction that adds to a sequence waits until others that did have
+   * ended. The relay may send them in any order.
+   * @default none
+   */
+  readonly sequence?: SequenceOption;
 }
 
 /** What the outbox has taken. It counts once the transaction has committed. */
@@ -81,7 +114,7 @@ export interface Outbox {
    */
   publish<In>(
     tx: Queryable,
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options?: OutboxPublishOptions,
   ): Promise<OutboxReceipt>;
@@ -89,6 +122,8 @@ export interface Outbox {
   check(db: Queryable): Promise<void>;
 }
 
+/** Of the headers among a draft's params. */
+const headersAt = 6;
 /** Of all headers together, in bytes. */
 const maxHeaderBytes = 60_000;
 /** A relay that was woken looks again within less, for a second: see relay.ts. In milliseconds. */
@@ -119,6 +154,16 @@ interface Draft {
   readonly messageId: string;
   readonly key: string | undefined;
   readonly params: readonly unknown[];
+  /** Undefined for one that is to come at once. */
+  readonly delay: Delay | undefined;
+  /** Undefined where it gets no number. */
+  readonly sequence: SequencedDraft | undefined;
+}
+
+interface SequencedDraft {
+  readonly name: string;
+  /** All but the number. */
+  readonly headers: HeaderTable;
 }
 
 interface Answer {
@@ -142,7 +187,7 @@ class PostgresOutbox implements Outbox {
 
   async publish<In>(
     tx: Queryable,
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options: OutboxPublishOptions = {},
   ): Promise<OutboxReceipt> {
@@ -155,28 +200,36 @@ class PostgresOutbox implements Outbox {
     const draft = this.#draft(contract, encodeBody(contract, body), options);
     await checked;
     try {
-      return await this.#store(tx, draft);
+      return await (draft.sequence === undefined
+        ? this.#store(tx, draft)
+        : this.#storeNumbered(tx, draft, draft.sequence));
     } catch (thrown) {
-      throw callersError(thrown, `message ${draft.messageId}`, '0001-outbox');
+      throw callersError(thrown, `message ${draft.messageId}`, migrationFor(draft));
     }
   }
 
   check(db: Queryable): Promise<void> {
-    return checkMigrations(db, this.#schema, ['0001-outbox'], 'the outbox cannot be used');
+    return checkMigrations(db, this.#schema, ['0001-outbox', '0005-delay'], 'the outbox cannot be used');
   }
 
   /** Whatever could keep it from ever being sent is refused here, where somebody is there to be told. */
   #draft(contract: Contract, given: Uint8Array, options: OutboxPublishOptions): Draft {
-    const { key, headers, messageId = systemEffects.newId() } = options;
+    const { key, sequence, messageId = systemEffects.newId() } = options;
+    const headers = sequence === undefined ? options.headers : { ...options.headers, ...unnumbered(sequence) };
     const { exchange, routingKey } = destinationOf(contract, options.routingKey);
     const content = Buffer.from(given); // the statement may wait, and the codec's bytes are the caller's
     const timestamp = options.properties?.timestamp ?? Math.floor(systemEffects.clock.epochMs() / 1_000);
     const set = { ...options.properties, contentType: contract.codec.contentType, deliveryMode: 2, timestamp };
-    const message = { exchange, routingKey, content, headers, properties: { ...set, messageId } };
+    const delay = delayOf(options, systemEffects.clock);
+    const address = { exchange, routingKey, headers };
+    const way = delay === undefined ? address : delayedAddress(delayable(contract), routingKey, headers, delay);
     const limits = { maxMessageBytes: this.#maxMessageBytes, maxHeaderBytes, username: undefined };
-    const encodable = checkOutgoing(message, limits);
+    const sent = checkOutgoing({ ...way, content, properties: { ...set, messageId } }, limits);
+    const encodable = delay === undefined ? sent : withoutDelay(sent);
     const params = [messageId, key ?? null, exchange, routingKey, content, JSON.stringify(set), headersText(encodable)];
-    return { messageId, key, params: [...params, this.#mayNotify()] };
+    const numbered =
+      sequence === undefined ? undefined : { name: sequenceName(contract, sequence), headers: encodable ?? {} };
+    return { messageId, key, params: [...params, this.#mayNotify()], delay, sequence: numbered };
   }
 
   #mayNotify(): boolean {
@@ -187,11 +240,10 @@ class PostgresOutbox implements Outbox {
   }
 
   async #store(tx: Queryable, draft: Draft): Promise<OutboxReceipt> {
-    const statement = draft.key === undefined ? this.#statements.add : this.#statements.addInOrder;
-    let answer = await first<Answer>(tx, statement, [...draft.params, false]);
+    let answer = await this.#add(tx, draft, false);
     if (!answer.inside) {
       await this.#assertTransaction(tx, draft.messageId);
-      answer = await first<Answer>(tx, statement, [...draft.params, true]);
+      answer = await this.#add(tx, draft, true);
     }
     const { messageId } = draft;
     if (answer.added) return { messageId, isNew: true };
@@ -200,6 +252,41 @@ class PostgresOutbox implements Outbox {
     if ((there.rows[0] as { same: boolean } | undefined)?.same === true) return { messageId, isNew: false };
     const text = `message ${messageId} was not stored: the outbox has another message of this id`;
     throw new SurehopError('SUREHOP_MESSAGE_ID_REUSED', text, { retryable: false });
+  }
+
+  /** @param isInside a transaction: otherwise the statement looks whether there is one */
+  async #add(tx: Queryable, { key, params, delay }: Draft, isInside: boolean): Promise<Answer> {
+    const { add, addDelayed, addInOrder } = this.#statements;
+    const given = [...params, isInside];
+    const text = delay === undefined ? (key === undefined ? add : addInOrder) : addDelayed;
+    if (delay !== undefined) given.push(delay.dueAt - systemEffects.clock.now());
+    return (await tx.query(text, given)).rows[0] as Answer;
+  }
+
+  /** A message that is there already has its number, and so the transaction gives back the new one: it is the last. */
+  async #storeNumbered(tx: Queryable, draft: Draft, { name, headers }: SequencedDraft): Promise<OutboxReceipt> {
+    const ticket = await this.#takeNumber(tx, name, draft.messageId);
+    const params = draft.params.with(headersAt, headersText(numberedHeaders(headers, ticket)));
+    let isNew = false;
+    try {
+      const receipt = await this.#store(tx, { ...draft, params });
+      isNew = receipt.isNew;
+      return receipt;
+    } finally {
+      if (!isNew) await tx.query(this.#statements.giveNumberBack, [name]).catch(() => undefined);
+    }
+  }
+
+  async #takeNumber(tx: Queryable, name: string, messageId: string): Promise<SequenceTicket> {
+    const take = async (isInside: boolean): Promise<SequenceTicket | undefined> => {
+      const { rows } = await tx.query(this.#statements.takeNumber, [name, systemEffects.newId(), isInside]);
+      const [row] = rows as { readonly run: string; readonly last: string }[];
+      return row && { run: row.run, number: Number(row.last) };
+    };
+    const ticket = await take(false);
+    if (ticket !== undefined) return ticket;
+    await this.#assertTransaction(tx, messageId);
+    return (await take(true)) as SequenceTicket;
   }
 
   /** Outside a transaction the message would be there even if what it tells of never comes to be. */
@@ -215,7 +302,8 @@ class PostgresOutbox implements Outbox {
 }
 
 function checkPublishOptions(given: OutboxPublishOptions): void {
-  knownKeys('outbox.publish', given, ['key', 'routingKey', 'headers', 'messageId', 'properties']);
+  const { delayMs, at, ...rest } = given;
+  knownKeys('outbox.publish', rest, ['key', 'routingKey', 'headers', 'messageId', 'properties', 'sequence']);
   if (given.properties !== undefined) knownKeys('properties of outbox.publish', given.properties, properties);
   for (const option of ['messageId', 'key'] as const) {
     if (given[option] !== undefined) nonEmptyString(option, given[option]);
@@ -223,12 +311,23 @@ function checkPublishOptions(given: OutboxPublishOptions): void {
   for (const option of ['messageId', 'key', 'routingKey'] as const) {
     if (given[option]?.includes('\0')) invalid(`${option} must not contain NUL: PostgreSQL cannot store it`);
   }
+  if (delayMs !== undefined || at !== undefined) checkDelayed(given);
+  if (given.sequence !== undefined) checkSequence(given.sequence);
+  if (typeof given.sequence === 'string' && given.sequence.includes('\0')) {
+    invalid('sequence must not contain NUL: PostgreSQL cannot store it');
+  }
   if (given.key !== undefined && Buffer.byteLength(given.key) > 255) {
     invalid('key must not be longer than 255 bytes');
   }
 }
 
-async function first<T>(tx: Queryable, text: string, params: unknown[]): Promise<T> {
-  const { rows } = await tx.query(text, params);
-  return rows[0] as T;
+function checkDelayed(given: OutboxPublishOptions): void {
+  checkDelay(given);
+  if (given.key !== undefined) invalid('key must not be given with a delay: those behind it would overtake it');
+  if (given.sequence !== undefined) invalid('sequence must not be given with a delay: those behind it would wait');
+}
+
+function migrationFor({ sequence, delay }: Draft): MigrationName {
+  if (sequence !== undefined) return '0004-sequence';
+  return delay === undefined ? '0001-outbox' : '0005-delay';
 }

@@ -11,6 +11,7 @@ function stored(headers: string | null): unknown {
     routing_key: 'q',
     attempts: 0,
     set_aside: false,
+    delay_ms: null,
   };
   return messageOf({ ...columns, content: new Uint8Array(), properties: '{}', headers }).headers;
 }

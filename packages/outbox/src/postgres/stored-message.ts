@@ -12,6 +12,7 @@ export interface OutboxRow {
   readonly headers: string | null;
   readonly attempts: number;
   readonly set_aside: boolean;
+  readonly delay_ms: number | null;
 }
 
 export function messageOf(row: OutboxRow): OutboxMessage {
@@ -25,6 +26,7 @@ export function messageOf(row: OutboxRow): OutboxMessage {
     properties: JSON.parse(row.properties) as MessageProperties,
     headers: row.headers === null ? undefined : headersFrom(row.headers),
     attempts: row.attempts,
+    delayMs: row.delay_ms ?? undefined,
   };
 }
 

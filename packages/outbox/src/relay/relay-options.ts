@@ -1,4 +1,4 @@
-import type { ExchangeContract, QueueContract } from '@surehop/core';
+import type { ExchangeContract, QueueContract, StreamContract } from '@surehop/core';
 import { integer, invalid, kindOf, knownKeys } from '@surehop/core/internal';
 
 export interface RelayOptions {
@@ -7,7 +7,7 @@ export interface RelayOptions {
    * @default none: what messages go to exists already
    */
   // biome-ignore lint/suspicious/noExplicitAny: contracts of any bodies, which were checked when they were stored
-  readonly contracts?: readonly (QueueContract<any, any> | ExchangeContract<any, any>)[];
+  readonly contracts?: readonly (QueueContract<any, any> | ExchangeContract<any, any> | StreamContract<any, any>)[];
   /**
    * How often to look for messages without having been woken, in milliseconds, 10 to 3_600_000.
    * @default 1_000
@@ -95,8 +95,8 @@ export function resolveRelayOptions(given: RelayOptions): ResolvedRelayOptions {
   integer('maxMessageBytes', resolved.maxMessageBytes, 1, 512 * 1_024 * 1_024);
   if (!Array.isArray(resolved.contracts)) invalid(`contracts must be an array, got ${kindOf(resolved.contracts)}`);
   for (const contract of resolved.contracts as readonly { kind?: unknown }[]) {
-    if (contract?.kind === 'queue' || contract?.kind === 'exchange') continue;
-    invalid(`contracts must hold what defineQueue and defineExchange returned, got ${kindOf(contract)}`);
+    if (['queue', 'exchange', 'stream'].includes(String(contract?.kind))) continue;
+    invalid(`contracts must hold what defineQueue, defineExchange and defineStream returned, got ${kindOf(contract)}`);
   }
   return Object.freeze(resolved);
 }

@@ -1,5 +1,5 @@
-import { defineExchange, defineQueue } from '@surehop/core';
-import { exchangeTopology, queueTopology } from '@surehop/core/internal';
+import { defineExchange, defineQueue, defineStream } from '@surehop/core';
+import { exchangeTopology, queueTopology, streamTopology } from '@surehop/core/internal';
 import { expect, test } from 'vitest';
 import { contractOf, definitionOf } from './contract-definition.ts';
 
@@ -28,4 +28,14 @@ test.each([
 test('of an exchange, its alternates too', () => {
   const revived = contractOf(definitionOf(events), 'text/plain');
   expect(revived.kind === 'exchange' && exchangeTopology(revived)).toEqual(exchangeTopology(events));
+});
+
+test.each([
+  defineStream('aged', { maxAgeMs: 60_000, retry: { delaysMs: [5] } }),
+  defineStream('bounded', { maxBytes: 9_000_000 }),
+  defineStream('kept', { keepForever: true }),
+])('of stream $name everything that is declared is kept', (contract) => {
+  const revived = contractOf(definitionOf(contract), 'text/plain');
+  expect(revived.kind === 'stream' && streamTopology(revived)).toEqual(streamTopology(contract));
+  expect(revived).toMatchObject({ schema: undefined, codec: { contentType: 'text/plain' } });
 });

@@ -1,7 +1,15 @@
-import { type Codec, defineExchange, defineQueue, type ExchangeContract, type QueueContract } from '@surehop/core';
+import {
+  type Codec,
+  defineExchange,
+  defineQueue,
+  defineStream,
+  type ExchangeContract,
+  type QueueContract,
+  type StreamContract,
+} from '@surehop/core';
 import { fromText, toText } from './stored-value.ts';
 
-export type Contract = QueueContract | ExchangeContract;
+export type Contract = QueueContract | ExchangeContract | StreamContract;
 
 /** By which a message names its contract in the file. */
 export function contractKey({ kind, name }: Pick<Contract, 'kind' | 'name'>): string {
@@ -22,14 +30,19 @@ export function contractOf(definition: string, contentType: string): Contract {
   return revived(fromText(definition) as Plain, encoded(contentType));
 }
 
-type Plain = Omit<QueueContract, 'schema' | 'codec'> | PlainExchange;
+type Plain = Omit<QueueContract, 'schema' | 'codec'> | PlainExchange | PlainStream;
+type PlainStream = Omit<StreamContract, 'schema' | 'codec'>;
 type PlainExchange = Omit<ExchangeContract, 'schema' | 'codec' | 'alternate'> & { readonly alternate?: PlainExchange };
 
 function plain(contract: Contract): object {
   if (contract.kind === 'exchange') return plainExchange(contract);
-  const { kind, name, retry, deliveryLimit, type, bindTo } = contract;
+  if (contract.kind === 'stream') {
+    const { schema: _schema, codec: _codec, ...stream } = contract;
+    return stream;
+  }
+  const { kind, name, retry, deliveryLimit, type, singleActiveConsumer, bindTo } = contract;
   const bindings = bindTo.map((binding) => ({ ...binding, exchange: plainExchange(binding.exchange) }));
-  return { kind, name, retry, deliveryLimit, type, bindTo: bindings };
+  return { kind, name, retry, deliveryLimit, type, singleActiveConsumer, bindTo: bindings };
 }
 
 function plainExchange({ kind, name, type, alternate }: ExchangeContract): object {
@@ -38,12 +51,21 @@ function plainExchange({ kind, name, type, alternate }: ExchangeContract): objec
 
 function revived(given: Plain, codec: Codec): Contract {
   if (given.kind === 'exchange') return revivedExchange(given, codec);
-  const { name, retry, deliveryLimit, type } = given;
+  if (given.kind === 'stream') return revivedStream(given, codec);
+  // A file of an earlier version says nothing of single active consumers.
+  const { name, retry, deliveryLimit, type, singleActiveConsumer = false } = given;
   const bindTo = given.bindTo.map(({ exchange, ...route }) => ({
     ...route,
     exchange: revivedExchange(exchange as PlainExchange, codec),
   }));
-  return defineQueue(name, { codec, retry, type, bindTo, ...(deliveryLimit !== undefined && { deliveryLimit }) });
+  return defineQueue(name, {
+    codec,
+    retry,
+    type,
+    singleActiveConsumer,
+    bindTo,
+    ...(deliveryLimit !== undefined && { deliveryLimit }),
+  });
 }
 
 function revivedExchange({ name, type, alternate }: PlainExchange, codec: Codec): ExchangeContract {
@@ -54,6 +76,18 @@ function revivedExchange({ name, type, alternate }: PlainExchange, codec: Codec)
   });
 }
 
-function encoded(contentType: string): Codec {
+function revivedStream({ name, retry, maxAgeMs, maxBytes, segmentBytes }: PlainStream, codec: Codec): StreamContract {
+  return defineStream(name, {
+    codec,
+    retry,
+    segmentBytes,
+    ...(maxAgeMs !== undefined && { maxAgeMs }),
+    ...(maxBytes !== undefined && { maxBytes }),
+    ...(maxAgeMs === undefined && maxBytes === undefined && { keepForever: true }),
+  });
+}
+
+/** For bodies that are bytes already. */
+export function encoded(contentType: string): Codec {
   return { contentType, encode: (bytes) => bytes as Uint8Array, decode: (content) => content };
 }

@@ -2,6 +2,7 @@ import type { HeaderTable, MessageProperties, SurehopError } from '@surehop/core
 import type { WithDeadline } from '@surehop/core/internal';
 import type { MessageRow } from './protocol.ts';
 import type { SpoolReceipt } from './spool-receipt.ts';
+import { propertiesIn } from './stored-properties.ts';
 import { fromText } from './stored-value.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface Caller {
 export interface Draft {
   readonly row: Omit<MessageRow, 'seq' | 'acceptedAt'>;
   readonly properties: MessageProperties;
+  /** Of a delayed message, by the spool's own time: the broker is to keep it until then. */
+  readonly deliverAt: number | undefined;
   readonly headers: HeaderTable | undefined;
   readonly content: Uint8Array;
   /** The caller has chosen the id, so that the file may have it already. */
@@ -59,7 +62,7 @@ export function asEntry(row: MessageRow, content: Uint8Array, isRetry: boolean):
     row,
     seq: row.seq,
     acceptedAt: row.acceptedAt,
-    properties: JSON.parse(row.properties) as MessageProperties,
+    ...propertiesIn(row.properties),
     headers: row.headers === undefined ? undefined : (fromText(row.headers) as HeaderTable),
     content,
     hasGivenId: false,

@@ -1,4 +1,12 @@
-import type { CloseOptions, ExchangeContract, Logger, PublisherHealth, QueueContract, Rabbit } from '@surehop/core';
+import type {
+  CloseOptions,
+  ExchangeContract,
+  Logger,
+  PublisherHealth,
+  QueueContract,
+  Rabbit,
+  StreamContract,
+} from '@surehop/core';
 import { SurehopError } from '@surehop/core';
 import {
   type Cancel,
@@ -114,7 +122,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
   }
 
   publish<In>(
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options: SpoolPublishOptions = {},
   ): Promise<SpoolReceipt> {
@@ -122,7 +130,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
     return new Promise((resolve, reject) => {
       const spool = this.#opened();
       const contract = to as Contract;
-      const draft = contractDraft(contract, body, options, this.#setting());
+      const draft = contractDraft(contract, body, options, this.#setting(spool));
       const checked = checkBody(contract, body);
       this.#contracts.add(contract);
       spool.take(draft, options.deadlineMs ?? this.#options.deadlineMs, { resolve, reject }, checked);
@@ -137,7 +145,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
   ): Promise<SpoolReceipt> {
     return new Promise((resolve, reject) => {
       const spool = this.#opened();
-      const draft = rawDraft(to, content, properties, options, this.#setting());
+      const draft = rawDraft(to, content, properties, options, this.#setting(spool));
       spool.take(draft, options.deadlineMs ?? this.#options.deadlineMs, { resolve, reject }, undefined);
     });
   }
@@ -147,6 +155,7 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
     return {
       ...(this.#spool?.figures ?? noFigures),
       stalledMs: this.#link.stalledMs,
+      awaitedAnswers: 0, // it has no publishAndWait
       file: this.#options.file,
       phase: this.#phase(),
       retrying,
@@ -194,8 +203,9 @@ export class FilePublisher implements SpoolingPublisher, Member<PublisherHealth>
     this.#isClosed = true;
   }
 
-  #setting(): DraftSetting {
-    return { effects: this.#effects, maxMessageBytes: this.#options.maxMessageBytes, username: this.#link.username };
+  #setting({ time }: Spool): DraftSetting {
+    const { maxMessageBytes } = this.#options;
+    return { effects: this.#effects, time, maxMessageBytes, username: this.#link.username };
   }
 
   #opened(): Spool {

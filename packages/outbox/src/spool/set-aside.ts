@@ -1,6 +1,7 @@
 import { type HeaderTable, type MessageProperties, SurehopError } from '@surehop/core';
 import { integer, kindOf, knownKeys } from '@surehop/core/internal';
 import type { SetAsideReason, SetAsideRow } from './protocol.ts';
+import { propertiesIn } from './stored-properties.ts';
 import { fromText } from './stored-value.ts';
 
 /** A spooled message that is not sent any more, until a person says so. */
@@ -16,6 +17,8 @@ export interface SetAsideSpoolMessage {
   readonly routingKey: string;
   readonly content: Uint8Array;
   readonly properties: MessageProperties;
+  /** Of a message with a delay: when it was to come. One that is sent again later than that comes at once. */
+  readonly deliverAt: Date | undefined;
   readonly headers: HeaderTable | undefined;
   /** Tries that the broker has refused. */
   readonly attempts: number;
@@ -46,6 +49,9 @@ export function checkedPositions(given: readonly string[]): number[] {
 
 export function setAsideMessage(row: SetAsideRow): SetAsideSpoolMessage {
   const { seq, id, reason, code, error, exchange, routingKey, content, attempts } = row;
+  const { properties = {}, deliverAt } = readable(row.properties, propertiesIn) as Partial<
+    ReturnType<typeof propertiesIn>
+  >;
   return {
     position: String(seq),
     messageId: id,
@@ -54,7 +60,8 @@ export function setAsideMessage(row: SetAsideRow): SetAsideSpoolMessage {
     exchange,
     routingKey,
     content,
-    properties: readable(row.properties, JSON.parse) as MessageProperties,
+    properties,
+    deliverAt: deliverAt === undefined ? undefined : new Date(deliverAt),
     headers: row.headers === undefined ? undefined : (readable(row.headers, fromText) as HeaderTable),
     attempts,
     acceptedAt: new Date(row.acceptedAt),

@@ -1,5 +1,11 @@
 import { resolve } from 'node:path';
-import { type ExchangeContract, type Logger, type QueueContract, SurehopError } from '@surehop/core';
+import {
+  type ExchangeContract,
+  type Logger,
+  type QueueContract,
+  type StreamContract,
+  SurehopError,
+} from '@surehop/core';
 import { integer, kindOf, knownKeys, nonEmptyString, oneOf } from '@surehop/core/internal';
 import { longestDeadlineMs } from '@surehop/publisher/internal';
 
@@ -67,7 +73,7 @@ export interface SpoolOptions {
    * where a contract has changed since, so that its topology is declared as it is now.
    * @default [] (a contract counts as changed from its first publish on)
    */
-  readonly contracts?: readonly (QueueContract | ExchangeContract)[];
+  readonly contracts?: readonly (QueueContract | ExchangeContract | StreamContract)[];
   /**
    * How often depth, oldest age, rate and set-aside count are logged while there is something to tell, in milliseconds.
    * @default 60_000
@@ -132,8 +138,8 @@ function checkDelays(given: unknown): void {
 function checkContracts(given: unknown): void {
   if (!Array.isArray(given)) invalid(`contracts must be an array, got ${kindOf(given)}`);
   for (const contract of given as { kind?: unknown }[]) {
-    if (contract?.kind === 'queue' || contract?.kind === 'exchange') continue;
-    invalid(`contracts must be what defineQueue or defineExchange returned, got ${kindOf(contract)}`);
+    if (['queue', 'exchange', 'stream'].includes(String(contract?.kind))) continue;
+    invalid(`contracts must be what defineQueue, defineExchange or defineStream returned, got ${kindOf(contract)}`);
   }
 }
 

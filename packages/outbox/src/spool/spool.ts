@@ -85,7 +85,7 @@ export class Spool {
       maxUnconfirmed: options.maxUnconfirmed,
       lastSeq: opened.lastSeq,
       isOpen: () => parts.sender() !== undefined && parts.isOpen(),
-      send: (entry) => (parts.sender() as Sender).send(entry),
+      send: (entry) => (parts.sender() as Sender).send(entry, (entry.deliverAt ?? 0) - time.now()),
       onConfirmed: (entry) => {
         outcomes.onConfirmed(entry);
         this.#intake.admitWaiting();
@@ -109,6 +109,10 @@ export class Spool {
     };
     const outcomes = new Outcomes(shared);
     this.#intake = new Intake(shared);
+  }
+
+  get time(): SteadyTime {
+    return this.#time;
   }
 
   get figures(): SpoolFigures {

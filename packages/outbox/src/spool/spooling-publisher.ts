@@ -1,4 +1,4 @@
-import type { CloseOptions, ExchangeContract, QueueContract } from '@surehop/core';
+import type { CloseOptions, ExchangeContract, QueueContract, StreamContract } from '@surehop/core';
 import type { RawDestination, RawProperties } from '@surehop/publisher';
 import type { SpoolPublishOptions } from './draft.ts';
 import type { ListSetAsideOptions, SetAsideSpoolMessage } from './set-aside.ts';
@@ -24,7 +24,7 @@ export interface SpoolingPublisher extends AsyncDisposable {
    *   SUREHOP_BODY_UNENCODABLE, SUREHOP_MESSAGE_TOO_LARGE, SUREHOP_HEADERS_TOO_LARGE, SUREHOP_PROPERTIES_INVALID, SUREHOP_CLOSED
    */
   publish<In>(
-    to: QueueContract<In, unknown> | ExchangeContract<In, unknown>,
+    to: QueueContract<In, unknown> | ExchangeContract<In, unknown> | StreamContract<In, unknown>,
     body: NoInfer<In>,
     options?: SpoolPublishOptions,
   ): Promise<SpoolReceipt>;

@@ -17,4 +17,9 @@ export class SteadyTime {
   now(): number {
     return Math.floor(this.#origin + this.#clock.now());
   }
+
+  /** When so much time will have passed; no sooner. */
+  in(ms: number): number {
+    return Math.ceil(this.#origin + this.#clock.now() + ms);
+  }
 }
