@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { PassThrough, Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { createContext } from '../context.ts';
+import { createProgram } from '../program.ts';
+import { bashScript } from './bash.ts';
+import { fishScript } from './fish.ts';
+import { nodesIn, treeOf } from './tree.ts';
+import { zshScript } from './zsh.ts';
+
+const terminal = { stdin: Readable.from([]), stdout: new PassThrough(), stderr: new PassThrough(), env: {} };
+const tree = treeOf(createProgram(createContext(terminal, new AbortController(), 'ada')));
+
+function bash(script: string): string {
+  const { stdout, stderr, error } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(error).toBeUndefined();
+  return stdout.trim();
+}
+
+/** What bash offers where the cursor stands behind the last word. */
+function offered(...words: readonly string[]): string[] {
+  const quoted = words.map((word) => `'${word}'`).join(' ');
+  const script = `${bashScript(tree)}
+    COMP_WORDS=(surehop ${quoted}); COMP_CWORD=${words.length}; _surehop; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return bash(script).split('\n');
+}
+
+describe('bash', () => {
+  test('knows the command once the script is sourced', () => {
+    expect(bash(`${bashScript(tree)}\ncomplete -p surehop`)).toBe('complete -o default -F _surehop surehop');
+  });
+
+  test('offers commands, options, and the words of an argument', () => {
+    expect(offered('')).toEqual(expect.arrayContaining(['publish', 'consume', 'topology', 'completion', '--url']));
+    expect(offered('topology', 'pl')).toEqual(['plan']);
+    expect(offered('--url', 'amqp://host', 'publish', '--raw', '--fr')).toEqual(['--from-line']);
+    expect(offered('completion', 'z')).toEqual(['zsh']);
+  });
+
+  test('leaves values of options, and what comes after --, to files', () => {
+    expect(offered('publish', '--file', '')).toEqual(['']);
+    expect(offered('consume', 'orders', '--', 'publish', '')).toEqual(['']);
+  });
+});
+
+test('every command has its options in every shell', () => {
+  const [bashText, zshText, fishText] = [bashScript(tree), zshScript(tree), fishScript(tree)];
+  for (const { path, options } of nodesIn(tree)) {
+    expect(options.map(({ flags }) => flags.at(-1))).toContain('--help');
+    if (path === '') continue;
+    expect(bashText).toContain(`/${path}) words=`);
+    expect(zshText).toContain(`/${path})\n      names=`);
+    expect(fishText).toContain(`'__surehop_at "/${path}"' -s h -l help`);
+  }
+});

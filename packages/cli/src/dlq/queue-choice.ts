@@ -1,0 +1,59 @@
+import { deadLetterName } from '@surehop/core/internal';
+import type { Context } from '../context.ts';
+import { failureText } from '../failure.ts';
+import type { Management } from '../management.ts';
+import { nearestNames } from '../nearest-names.ts';
+import { isDeadLetterName } from './dead-letter-names.ts';
+
+/** There is no queue of the name that was given, nor one that belongs to it. */
+class UnknownQueueError extends Error {
+  override readonly name = 'UnknownQueueError';
+}
+
+export interface QueueSource {
+  /** How many messages are ready in it; undefined when there is no such queue. */
+  ready(queue: string): Promise<number | undefined>;
+}
+
+/**
+ * The queue of dead letters that a name on the command line means: that of the work queue of this name, where it has one,
+ * else the queue itself.
+ *
+ * @throws {UnknownQueueError} there is neither; it tells the nearest names
+ */
+export async function chosenQueue(
+  context: Context,
+  given: string,
+  source: QueueSource,
+  management: Management | undefined,
+): Promise<string> {
+  const own = deadLetterName(given);
+  // A name that is too long for an ending can have none.
+  if (Buffer.byteLength(own) <= 255 && (await source.ready(own)) !== undefined) return own;
+  if ((await source.ready(given)) !== undefined) {
+    if (!isDeadLetterName(given)) context.note(`note: there is no queue ${own}; ${given} itself is looked at`);
+    return given;
+  }
+  const near = await nearest(context, given, management);
+  throw new UnknownQueueError(
+    `there is no queue ${JSON.stringify(given)}, and no ${JSON.stringify(own)}, in this virtual host. ${near}`,
+  );
+}
+
+async function nearest(context: Context, given: string, management: Management | undefined): Promise<string> {
+  if (management === undefined) return '--management-url would let the nearest names be told';
+  try {
+    const queues = await management.get<readonly { readonly name: string }[]>(['queues', management.vhost], {
+      columns: 'name',
+    });
+    const names = nearestNames(
+      given,
+      queues.map(({ name }) => name),
+    );
+    if (names.length > 0) return `Is it ${names.map((name) => JSON.stringify(name)).join(' or ')}?`;
+    return 'No other name is like it; `surehop dlq list` tells those of dead letters';
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    return `The nearest names cannot be told: ${failureText(thrown)}`;
+  }
+}

@@ -1,0 +1,159 @@
+import { DriverError } from '@surehop/core/internal';
+import type { DeadMessage } from './dead-message.ts';
+import { readDeadMessage } from './dead-message-reading.ts';
+import type { Desk } from './desk.ts';
+import { Doubts } from './doubts.ts';
+import type { Action } from './fate.ts';
+import { type Held, type Holding, mostHeld } from './holding.ts';
+import { mayComeYet, missingForMs, type Run, type RunEnd, settledCopies } from './run.ts';
+import { inSessions } from './session.ts';
+
+export interface HeldRunOptions {
+  readonly limit: number;
+  readonly isDryRun: boolean;
+  /** The ids that are wanted, where they are known: once each was seen, nothing more is looked at. */
+  readonly ids?: readonly string[] | undefined;
+  /** Asked before each copy; false ends the run. */
+  readonly turn?: (look: () => Promise<void>) => Promise<boolean>;
+  /** Called for each message that came into the queue after the action began. */
+  readonly onNewer?: (message: DeadMessage) => void;
+  /** Called once when everything was acted on, with what looks at what came meanwhile. */
+  readonly afterwards?: (look: () => Promise<void>) => Promise<void>;
+}
+
+interface Candidate {
+  readonly held: Held;
+  readonly dead: DeadMessage;
+}
+
+/**
+ * Takes messages off the head of a queue, as many as can be held, and acts on those that it is about, in their order. All
+ * others are given back at the end: nothing changes its place.
+ */
+export class HeldRun {
+  readonly #desk: Desk;
+  readonly #action: Action;
+  readonly #run: Run;
+  readonly #options: HeldRunOptions;
+  readonly #doubts = new Doubts(mostHeld);
+  /** How many there are to be looked at: what comes after them was not there when the run began. */
+  #bound: number | undefined;
+
+  constructor(desk: Desk, action: Action, run: Run, options: HeldRunOptions) {
+    this.#desk = desk;
+    this.#action = action;
+    this.#run = run;
+    this.#options = options;
+  }
+
+  run(): Promise<RunEnd> {
+    const options = { doubts: this.#doubts, doubtedWithin: mostHeld, holding: {} };
+    return inSessions(this.#desk, this.#run, options, (holding) => this.#session(holding));
+  }
+
+  /** Until the end, or until the broker is lost. */
+  async #session(holding: Holding): Promise<RunEnd> {
+    const { signal, tally } = this.#run;
+    this.#bound ??= await holding.ready();
+    tally.total = Math.min(mostHeld, this.#bound);
+    const candidates: Candidate[] = [];
+    const end = await this.#scan(holding, candidates);
+    await holding.pause();
+    const wasWhole = await this.#actOn(holding, candidates);
+    await settledCopies(this.#run, this.#desk.internals);
+    if (wasWhole && !signal.aborted) await this.#options.afterwards?.(() => this.#look(holding));
+    return wasWhole ? end : 'cut';
+  }
+
+  /** Takes what is there, and finds those that the action is about. */
+  async #scan(holding: Holding, candidates: Candidate[]): Promise<RunEnd> {
+    const { signal, tally } = this.#run;
+    const { limit, ids } = this.#options;
+    const missing = ids === undefined ? undefined : new Set(ids);
+    while (candidates.length + tally.done < limit) {
+      if (signal.aborted || holding.size >= mostHeld) return 'cut';
+      if (missing?.size === 0) return 'cut';
+      if (tally.looked >= (this.#bound ?? 0)) return 'end';
+      const held = await holding.take();
+      if (held === undefined) {
+        // Fewer than there were: a channel that was lost has them still, or somebody took them.
+        if (await mayComeYet(this.#run, this.#desk.internals, missingForMs)) continue;
+        return this.#run.backAt === undefined ? 'end' : 'cut';
+      }
+      const dead = readDeadMessage(held.message, this.#desk.queue);
+      if (this.#isNewer(dead)) continue;
+      if (this.#doubts.isAgain(held.message)) {
+        holding.ack(held);
+        this.#doubts.settled(held.message);
+        missing?.delete(dead.id);
+        continue;
+      }
+      tally.look();
+      if (!this.#action.matches(dead)) continue;
+      tally.match();
+      candidates.push({ held, dead });
+      missing?.delete(dead.id);
+    }
+    return 'cut';
+  }
+
+  /** False when it was cut short. */
+  async #actOn(holding: Holding, candidates: readonly Candidate[]): Promise<boolean> {
+    for (const { held, dead } of candidates) {
+      if (this.#run.signal.aborted) return false;
+      const fate = await this.#action.fate(dead);
+      if (fate.kind === 'skip') this.#run.tally.skip(dead.id, fate.why);
+      else if (fate.kind === 'stay' || this.#options.isDryRun) this.#run.tally.doneLying();
+      else if (holding.lost.aborted) throw lossOf(holding);
+      else if (fate.kind === 'go') this.#settle(holding, held);
+      else if (!(await this.#copy(holding, { held, dead }, fate.copy))) return false;
+    }
+    return true;
+  }
+
+  async #copy(
+    holding: Holding,
+    { held, dead }: Candidate,
+    copy: Parameters<NonNullable<Action['onStored']>>[1],
+  ): Promise<boolean> {
+    const { lane, signal, tally } = this.#run;
+    if ((await this.#options.turn?.(() => this.#look(holding))) === false) return false;
+    await lane.room(signal);
+    lane.send(copy, (result) => {
+      if (!result.stored) {
+        tally.skip(dead.id, result.why);
+        return;
+      }
+      this.#settle(holding, held);
+      this.#action.onStored?.(dead, copy);
+    });
+    return true;
+  }
+
+  #settle(holding: Holding, held: Held): void {
+    holding.ack(held);
+    this.#doubts.settled(held.message);
+    this.#run.tally.settle(true, true);
+  }
+
+  /** Takes what came meanwhile. */
+  async #look(holding: Holding): Promise<void> {
+    while (holding.size < mostHeld) {
+      const held = await holding.take();
+      if (held === undefined) return;
+      this.#isNewer(readDeadMessage(held.message, this.#desk.queue));
+    }
+  }
+
+  #isNewer(dead: DeadMessage): boolean {
+    if (this.#action.isNewer?.(dead) !== true) return false;
+    this.#options.onNewer?.(dead);
+    return true;
+  }
+}
+
+function lossOf({ lost }: Holding): unknown {
+  return lost.reason instanceof DriverError
+    ? lost.reason
+    : new DriverError('socket', 'the link was lost', { cause: lost.reason });
+}

@@ -1,0 +1,75 @@
+import { attachBroker } from '@surehop/testing';
+import { afterAll, expect, inject, test } from 'vitest';
+import { stage } from '../consuming/stage.ts';
+import { ids, keepingAudit, putLetters, queuesFor } from './letters.ts';
+import { deadLettersIn } from './queues.ts';
+
+const broker = attachBroker(inject('broker'));
+afterAll(() => broker.close());
+
+const dead = 'orders.dead-letter';
+
+test('a discard takes away what was selected, and nothing else moves', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await putLetters(on.vhost, dead, { count: 100 });
+  const audit = keepingAudit();
+  const letters = deadLettersIn(on.rabbit, dead, { by: 'ann', audit });
+  const selection = { filter: 'header.number > 10 and header.number <= 40' };
+  expect(await letters.discard(selection, { dryRun: true })).toMatchObject({ matched: 30, done: 30, isDryRun: true });
+  expect(audit.entries).toEqual([]);
+  expect(await on.vhost.messages(dead)).toBe(100);
+  const progress: unknown[] = [];
+  const report = await letters.discard(selection, { limit: 20, onProgress: (one) => progress.push(one) });
+  expect(report).toMatchObject({ looked: 30, matched: 20, done: 20, more: true, isCancelled: false });
+  expect(progress.at(-1)).toMatchObject({ looked: 30, matched: 20, done: 20, total: 100 });
+  expect(await on.vhost.messageIds(dead)).toEqual([...ids(1, 10), ...ids(31, 100)]);
+  expect(audit.entries.map(({ event, action, selection: of }) => ({ event, action, of }))).toEqual([
+    { event: 'begin', action: 'discard', of: selection },
+    { event: 'end', action: 'discard', of: selection },
+  ]);
+});
+
+test('of all takes what was there when it began, in any number, and stops when it is told to', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await putLetters(on.vhost, dead, { count: 1_500 });
+  const stop = new AbortController();
+  const letters = deadLettersIn(on.rabbit, dead);
+  on.proxy.trickle(1_000_000); // so that it lasts
+  const onProgress = ({ done }: { done: number }) => done > 0 && stop.abort();
+  const first = await letters.discard('all', { signal: stop.signal, onProgress });
+  on.proxy.heal();
+  expect(first).toMatchObject({ isCancelled: true, more: true });
+  expect(await on.vhost.messageIds(dead)).toEqual(ids(first.done + 1, 1_500));
+  const second = await letters.discard('all', { limit: 100 });
+  expect(second).toMatchObject({ done: 100, more: true });
+  expect(await letters.discard('all')).toMatchObject({ done: 1_400 - first.done, more: false });
+  expect(await on.vhost.messages(dead)).toBe(0);
+});
+
+test('nothing is done that cannot be written down', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await putLetters(on.vhost, dead, { count: 5 });
+  const audit = { write: () => Promise.reject(new Error('disk full')) };
+  const letters = deadLettersIn(on.rabbit, dead, { audit });
+  await expect(letters.discard('all')).rejects.toMatchObject({
+    code: 'SUREHOP_AUDIT_FAILED',
+    message: expect.stringContaining('nothing was changed'),
+  });
+  expect(await on.vhost.messages(dead)).toBe(5);
+  await expect(deadLettersIn(on.rabbit, 'gone').discard('all')).rejects.toMatchObject({
+    code: 'SUREHOP_QUEUE_NOT_FOUND',
+  });
+});
+
+test('what fails in the middle is written down as failed', async () => {
+  await using on = await stage(broker);
+  const audit = keepingAudit();
+  await expect(deadLettersIn(on.rabbit, 'gone', { audit }).discard('all')).rejects.toThrow();
+  expect(audit.entries.map(({ event, result }) => ({ event, result }))).toEqual([
+    { event: 'begin', result: undefined },
+    { event: 'end', result: { error: expect.objectContaining({ code: 'SUREHOP_QUEUE_NOT_FOUND' }) } },
+  ]);
+});
