@@ -1,6 +1,6 @@
-import { attachBroker } from '@surehop/testing';
+import { attachBroker, eventually } from '@surehop/testing';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { classic, openChannel, quorum, soon, worldsOf } from './world.ts';
+import { classic, message, openChannel, quorum, soon, worldsOf } from './world.ts';
 
 const broker = attachBroker(inject('broker'));
 afterAll(() => broker.close());
@@ -69,6 +69,30 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
       replyCode: 406,
       message: expect.stringContaining(argument),
     });
+  });
+
+  test('deletes a classic queue that nobody uses for as long as x-expires says', async () => {
+    await using world = await open();
+    const { channel, told } = await openChannel(await world.dial());
+    const declare = (name: string) =>
+      channel.declareQueue({ name, arguments: { ...classic, 'x-expires': 400 } }, soon());
+    await declare('unused');
+    await declare('consumed');
+    await channel.consume('consumed', 'tag', soon());
+    let count = 0;
+    // To look at it passively would be to use it.
+    const isGone = async (name: string): Promise<void> => {
+      count += 1;
+      const text = String(count);
+      channel.publish(message(name, text));
+      await eventually(() => expect(told.confirms.at(-1)?.sequence).toBe(count));
+      if (told.returns.at(-1)?.messageId !== `id-${text}`) throw new Error(`${name} is still there`);
+    };
+    await eventually(() => isGone('unused'), 10_000);
+    await expect(isGone('consumed')).rejects.toThrow('still there');
+    await channel.cancel('tag', soon());
+    await eventually(() => isGone('consumed'), 10_000);
+    expect(told.closed).toEqual([]);
   });
 
   test('keeps reserved names for itself', async () => {

@@ -41,8 +41,44 @@ async function consuming(world: World, prefetch: number): Promise<Consuming> {
 
 const texts = ({ deliveries }: Told): string[] => deliveries.map(textOf);
 const tag = (told: Told, index: number): number => told.deliveries[index]?.deliveryTag ?? -1;
+const delayed = { 'x-delayed-retry-type': 'failed', 'x-delayed-retry-min': 300, 'x-delayed-retry-max': 400 };
 
 describe.each(worldsOf(broker))('$name', ({ open }) => {
+  test.runIf(isFrom43)(
+    'keeps back what was rejected, longer each time, where the queue asks for it; not what was given back',
+    async () => {
+      await using world = await open();
+      await filled(world, { ...quorum, 'x-delivery-limit': 9, ...delayed }, ['1']);
+      const { channel, told } = await consuming(world, 2);
+      const at: number[] = [];
+      const settled = async (settle: (deliveryTag: number) => void): Promise<number> => {
+        await eventually(() => expect(told.deliveries).toHaveLength(at.length + 1));
+        at.push(performance.now());
+        settle(tag(told, at.length - 1));
+        return (at.at(-1) ?? 0) - (at.at(-2) ?? 0);
+      };
+      await settled((one) => channel.nack(one, true));
+      expect(await settled((one) => channel.reject(one, true))).toBeLessThan(250);
+      expect(await settled((one) => channel.reject(one, true))).toBeGreaterThan(250);
+      expect(await settled((one) => channel.ack(one, false))).toBeGreaterThan(350);
+      expect(told.deliveries.map(({ headers }) => headers['x-delivery-count'])).toEqual([undefined, undefined, 1, 2]);
+    },
+  );
+
+  test.runIf(isFrom43).each(['a closed channel', 'a cut connection'])(
+    'keeps back what comes back from %s, where the queue asks for it, and hands out later messages meanwhile',
+    async (what) => {
+      await using world = await open();
+      await filled(world, { ...quorum, 'x-delivery-limit': 9, ...delayed }, ['1', '2', '3']);
+      const { channel, told } = await consuming(world, 2);
+      await eventually(() => expect(texts(told)).toEqual(['1', '2']));
+      if (what === 'a closed channel') await channel.close(soon());
+      else world.cut();
+      const later = await consuming(world, 2);
+      await eventually(() => expect(texts(later.told)).toEqual(['3', '1']));
+    },
+  );
+
   test('hands out no more than the prefetch, and goes on with what is settled', async () => {
     await using world = await open();
     await filled(world, quorum, ['1', '2', '3', '4', '5', '6']);
@@ -131,16 +167,19 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
     // From 4.0 each has a limit.
     ['a quorum queue', quorum, isFrom40 ? ['1', '2', '3', '4'] : ['4', '1', '2', '3']],
     ['a classic queue', classic, ['1', '2', '3', '4']],
-  ])('puts back what %s is given back, in its order', async (_type, args, order) => {
-    await using world = await open();
-    await filled(world, args, ['1', '2', '3', '4']);
-    const first = await consuming(world, 3);
-    await eventually(() => expect(texts(first.told)).toEqual(['1', '2', '3']));
-    await first.channel.cancel('tag', soon());
-    for (const index of [0, 1, 2]) first.channel.nack(tag(first.told, index), true);
-    const next = await consuming(world, 10);
-    await eventually(() => expect(texts(next.told)).toEqual(order));
-    expect(next.told.deliveries.map(({ redelivered }) => redelivered)).toEqual(order.map((text) => text !== '4'));
+  ])('puts back what %s is given back, one by one and all at once, in its order', async (_type, args, order) => {
+    for (const isAtOnce of [false, true]) {
+      await using world = await open();
+      await filled(world, args, ['1', '2', '3', '4']);
+      const first = await consuming(world, 3);
+      await eventually(() => expect(texts(first.told)).toEqual(['1', '2', '3']));
+      await first.channel.cancel('tag', soon());
+      if (isAtOnce) first.channel.nack(tag(first.told, 2), true, true);
+      else for (const index of [0, 1, 2]) first.channel.nack(tag(first.told, index), true);
+      const next = await consuming(world, 10);
+      await eventually(() => expect(texts(next.told)).toEqual(order));
+      expect(next.told.deliveries.map(({ redelivered }) => redelivered)).toEqual(order.map((text) => text !== '4'));
+    }
   });
 
   test.each([

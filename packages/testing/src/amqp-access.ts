@@ -8,6 +8,7 @@ import {
 import { outgoing, storedMessage } from './amqp-message.ts';
 import type { Credentials } from './credentials.ts';
 import { BrokerError } from './errors.ts';
+import { eventually } from './eventually.ts';
 import type { StoredMessage } from './vhost.ts';
 
 export interface AmqpAccessOptions {
@@ -19,6 +20,9 @@ export interface AmqpAccessOptions {
 
 /** For one call, in milliseconds. A long one, since `get` may have to fetch many messages. */
 const timeoutMs = 60_000;
+
+/** How long is waited for a queue to have what was given back, in milliseconds. */
+const backWithinMs = 500;
 
 const nothing = (): void => {};
 const silent: ChannelListeners = {
@@ -101,8 +105,14 @@ export class AmqpAccess {
       }
       // Not `reject`, which since 4.3 would count as a failed delivery.
       for (const tag of tags) channel.nack(tag, true);
+      await untilReady(channel, queue, tags.length, signal);
       return found;
     });
+  }
+
+  /** Resolves once so many messages that were given back are ready, or after half a second, as where somebody consumes them. */
+  whenBack(queue: string, count: number): Promise<void> {
+    return this.#onChannel(`Counting queue "${queue}"`, (channel, signal) => untilReady(channel, queue, count, signal));
   }
 
   /** How many messages are ready, at this moment. @throws {BrokerError} there is no such queue */
@@ -187,4 +197,12 @@ async function withChannel<T>(link: DriverLink, signal: AbortSignal, use: Channe
   const result = await use(channel, signal);
   await channel.close(signal); // answered after everything that was sent before it has been done
   return result;
+}
+
+/** A quorum queue has what was given back a moment later: who looks next is to find it. */
+async function untilReady(channel: DriverChannel, queue: string, count: number, signal: AbortSignal): Promise<void> {
+  const areThere = async (): Promise<void> => {
+    if ((await channel.checkQueue(queue, signal)) < count) throw new Error('they are not back');
+  };
+  await eventually(areThere, backWithinMs).catch(() => undefined);
 }

@@ -26,21 +26,22 @@ apt-get update -qq
 apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "$1"
 `;
 
+/** What is installed: servers, and a Python library. */
+type DebianPackage = 'rabbitmq-server' | 'postgresql' | 'python3-pika';
+
 /**
- * Installs a server on Debian or Ubuntu, as root or through a sudo that asks for no password.
+ * Installs a package on Debian or Ubuntu, as root or through a sudo that asks for no password.
  *
  * @param log gets one line before it begins
  * @throws {BrokerError} it is another system, there is no such right, or the installation failed
  */
-export async function installOnDebian(
-  name: 'rabbitmq-server' | 'postgresql',
-  log: (line: string) => void,
-): Promise<void> {
+export async function installOnDebian(name: DebianPackage, log: (line: string) => void): Promise<void> {
   if (!existsSync('/etc/debian_version') || !existsSync('/usr/bin/apt-get')) {
     throw new BrokerError('It is installed without asking on Debian and Ubuntu only.');
   }
   const [program, ...args] = [...(await prefixForRoot()), 'sh', '-c', script, 'sh', name];
-  log(`Installing the distribution's ${name} with apt-get; its service is kept from starting (about 30 s) ...`);
+  const service = name.startsWith('python3-') ? '' : '; its service is kept from starting';
+  log(`Installing the distribution's ${name} with apt-get${service} (about 30 s) ...`);
   try {
     await run(program as string, args, { timeout: installTimeoutMs, maxBuffer: 64 * 1024 * 1024 });
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { AmqpAccess } from './amqp-access.ts';
 import { BaseVhost, type VhostOptions } from './base-vhost.ts';
 import { BrokerError } from './errors.ts';
 import { eventually } from './eventually.ts';
@@ -34,7 +35,10 @@ export class ManagedVhost extends BaseVhost {
     // Always all of them: of a quorum queue, those that were taken go back behind those that were not. `ack` and not
     // `reject`, which since 4.3 would count as a failed delivery.
     const body = { count: 1_000_000, ackmode: 'ack_requeue_true', encoding: 'base64' };
-    const found = (await this.#management.call('POST', ['queues', this.name, queue, 'get'], body)) as GotMessage[];
+    const path = ['queues', this.name, queue, 'get'];
+    const found = (await this.#management.call('POST', path, body, { timeoutMs: getWithinMs })) as GotMessage[];
+    const { name: vhost, host, port, credentials } = this;
+    if (found.length > 0) await new AmqpAccess({ host, port, vhost, credentials }).whenBack(queue, found.length);
     return found.slice(0, count).map(storedMessage);
   }
 
@@ -119,6 +123,9 @@ export class ManagedVhost extends BaseVhost {
   }
 }
 
+/** Thousands of messages take a busy node so long. */
+const getWithinMs = 25_000;
+
 const everything = { configure: '.*', write: '.*', read: '.*' };
 
 /** As the management API gives it. */
@@ -143,11 +150,24 @@ function storedMessage(got: GotMessage): StoredMessage {
   };
 }
 
-/** The other nodes of a cluster start a virtual host a moment later, and refuse clients until then. */
+/**
+ * The other nodes of a cluster start a virtual host a moment later, and refuse clients until then. One that is just joining
+ * may be told by nobody (3.10): it is told here.
+ */
 async function startedEverywhere(management: Management, name: string): Promise<void> {
   const { cluster_state: states } = (await management.call('GET', ['vhosts', name])) as VhostInfo;
-  const [waiting] = Object.entries(states).find(([, state]) => state !== 'running') ?? [];
-  if (waiting !== undefined) throw new BrokerError(`Node ${waiting} has not started virtual host "${name}".`);
+  const nodes = (await management.call('GET', ['nodes'], undefined, {
+    query: { columns: 'name,running' },
+  })) as NodeInfo[];
+  const waiting = nodes.find((node) => node.running && states[node.name] !== 'running')?.name;
+  if (waiting === undefined) return;
+  await management.call('POST', ['vhosts', name, 'start', waiting]);
+  throw new BrokerError(`Node ${waiting} has not started virtual host "${name}".`);
+}
+
+interface NodeInfo {
+  readonly name: string;
+  readonly running: boolean;
 }
 
 interface VhostInfo {

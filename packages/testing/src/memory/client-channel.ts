@@ -79,8 +79,8 @@ export class ClientChannel implements DriverChannel {
     if (this.#isOpen) this.#send('basic.ack', (channel) => channel.acknowledge(deliveryTag, multiple));
   }
 
-  nack(deliveryTag: number, requeue: boolean): void {
-    if (this.#isOpen) this.#send('basic.nack', (channel) => channel.refuse(deliveryTag, 'nack', requeue));
+  nack(deliveryTag: number, requeue: boolean, multiple = false): void {
+    if (this.#isOpen) this.#send('basic.nack', (channel) => channel.refuse(deliveryTag, 'nack', requeue, multiple));
   }
 
   reject(deliveryTag: number, requeue: boolean): void {
@@ -117,6 +117,10 @@ export class ClientChannel implements DriverChannel {
 
   checkQueue(name: string, signal: AbortSignal): Promise<number> {
     return this.#ask('queue.declare', () => this.#line.vhost.queue(name).ready.length, signal);
+  }
+
+  countConsumers(queue: string, signal: AbortSignal): Promise<number> {
+    return this.#ask('queue.declare', () => this.#line.vhost.queue(queue).consumers, signal);
   }
 
   async checkExchange(name: string, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import type { HeaderTable } from '@surehop/core';
 import type { ExchangeDeclaration } from '@surehop/core/internal';
 import { ProtocolError } from './protocol-error.ts';
 import { typeOf } from './queue-settings.ts';
+import type { Release } from './release.ts';
 
 /** Arguments that only one type of queue takes. */
 const refusedBy = {
@@ -9,11 +10,18 @@ const refusedBy = {
   quorum: ['x-max-priority', 'x-queue-mode'],
 } as const;
 
+const delayedRetry = ['x-delayed-retry-type', 'x-delayed-retry-min', 'x-delayed-retry-max'] as const;
+
 /** @throws {ProtocolError} 406 for arguments that this type of queue does not take, 403 for a reserved name */
-export function checkNewQueue(name: string, args: HeaderTable): void {
+export function checkNewQueue(name: string, args: HeaderTable, { delaysRetries }: Release): void {
   checkName('queue', name);
+  if (args['x-queue-type'] === 'stream') {
+    const what = `queue '${name}' in vhost '/' cannot be a stream: the in-memory broker has none, a real one has`;
+    throw new ProtocolError(406, what);
+  }
   const type = typeOf(args);
-  const refused = refusedBy[type].find((argument) => Object.hasOwn(args, argument));
+  const unknown = type === 'classic' || !delaysRetries ? delayedRetry : [];
+  const refused = [...refusedBy[type], ...unknown].find((argument) => Object.hasOwn(args, argument));
   if (refused === undefined) return;
   throw new ProtocolError(
     406,
@@ -52,6 +60,7 @@ export function checkSameExchange(there: ExchangeDeclaration, wanted: ExchangeDe
 }
 
 const comparedArguments = [
+  ...delayedRetry,
   'x-expires',
   'x-message-ttl',
   'x-dead-letter-exchange',

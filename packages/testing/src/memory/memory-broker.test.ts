@@ -140,6 +140,25 @@ test('an operator closes connections and cancels consumers', async () => {
   expect(broker.connections).toBe(0);
 });
 
+test.each(['ack', 'nack', 'close'] as const)('what was taken back stays in other hands: %s', async (late) => {
+  const { broker, clock, open, consuming } = stage();
+  broker.declareQueue('q', quorum);
+  const first = await consuming();
+  const publisher = await open();
+  publisher.channel.publish(message);
+  await clock.advanceBy(100);
+  const [{ deliveryTag }] = first.deliveries as [IncomingMessage];
+  broker.cancelConsumers('q');
+  const second = await consuming();
+  expect(second.deliveries).toHaveLength(1);
+  if (late === 'ack') first.channel.ack(deliveryTag, false);
+  if (late === 'nack') first.channel.nack(deliveryTag, true);
+  if (late === 'close') void first.channel.close(never);
+  await clock.advanceBy(100);
+  expect(second.deliveries).toHaveLength(1);
+  expect(broker.queue('q')).toMatchObject({ ready: 0, unacked: 1 });
+});
+
 test.each([
   ['3.10', 0, 1],
   ['4.0', 0, 1],
@@ -254,4 +273,9 @@ test('what it does not know is refused with what it does know', () => {
   expect(() => broker.setPolicy('p', '.*', { expires: 1 } as never)).toThrow(/expires.*max-length/);
   expect(() => new MemoryBroker({ clock: new VirtualClock(), random: () => 0, version: '2.8' })).toThrow(/2\.8/);
   expect(() => broker.publish('missing', 'q', { content })).toThrow(/NOT_FOUND/);
+});
+
+test('has no streams, and says so', () => {
+  const { broker } = stage();
+  expect(() => broker.declareQueue('log', { 'x-queue-type': 'stream' })).toThrow('the in-memory broker has none');
 });

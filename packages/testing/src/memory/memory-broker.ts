@@ -216,10 +216,10 @@ export class MemoryBroker {
   }
 
   /** Whether nothing is ready, with a consumer or on its way to another queue. @param except whose messages stay */
-  isEmpty(except: string): boolean {
+  isEmpty(...except: readonly string[]): boolean {
     for (const queue of this.#vhost.queues) {
       if (queue.deadLettering > 0) return false;
-      if (queue.name !== except && queue.ready.length + queue.unacked > 0) return false;
+      if (!except.includes(queue.name) && queue.ready.length + queue.unacked > 0) return false;
     }
     return true;
   }

@@ -29,6 +29,8 @@ export interface QueueSettings {
   /** At-least-once dead lettering, which a quorum queue does only with reject-publish. */
   readonly keepsUntilStored: boolean;
   readonly consumerTimeoutMs: number;
+  /** How long what failed is kept back, for each time that it did. */
+  readonly delayedRetry: { readonly minMs: number; readonly maxMs: number } | undefined;
 }
 
 /** 30 minutes. */
@@ -62,7 +64,15 @@ export function queueSettings(args: HeaderTable, policy: PolicyDefinition, relea
     deadLetterRoutingKey: first('dead-letter-routing-key'),
     keepsUntilStored: type === 'quorum' && rejects && first('dead-letter-strategy') === 'at-least-once',
     consumerTimeoutMs: lower('consumer-timeout') ?? consumerTimeoutMs,
+    delayedRetry: delayedRetryOf(args),
   };
+}
+
+/** Of the types there are, that of failures alone is known here. */
+function delayedRetryOf(args: HeaderTable): QueueSettings['delayedRetry'] {
+  const { 'x-delayed-retry-type': type, 'x-delayed-retry-min': min, 'x-delayed-retry-max': max = min } = args;
+  if (type !== 'failed' || typeof min !== 'number' || typeof max !== 'number') return undefined;
+  return { minMs: min, maxMs: max };
 }
 
 export function typeOf(args: HeaderTable): QueueType {

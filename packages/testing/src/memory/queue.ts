@@ -1,31 +1,18 @@
 import type { Cancel } from '@surehop/core/internal';
 import { DeadLetterWorker } from './dead-letter-worker.ts';
 import { deadLettered } from './death.ts';
+import { KeptBack } from './kept-back.ts';
 import type { DeathReason, Entry, Message } from './message.ts';
+import { PendingWrites, type Write } from './pending-writes.ts';
+import { type Held, isFailure, type QueueConsumer, type ReturnWay } from './queue-consumer.ts';
+import { QueueConsumers } from './queue-consumers.ts';
 import type { QueueSettings } from './queue-settings.ts';
 import type { MessageTarget, QueueSurroundings } from './queue-surroundings.ts';
-
-/** How a message came back: it says what is counted. */
-export type ReturnWay = 'nack' | 'reject' | 'lost' | 'timeout';
-
-export interface QueueConsumer {
-  readonly hasCredit: boolean;
-  deliver(entry: Entry): void;
-  /** The broker cancels it: the queue is gone, or (4.3) it held a message for too long. */
-  onCancelled(): void;
-  /** It held a message for too long, before 4.3. */
-  onTimedOut(): void;
-}
 
 interface Taken {
   /** Undefined for one that was fetched by `get`. */
   readonly consumer: QueueConsumer | undefined;
   readonly at: number;
-}
-
-interface Write {
-  readonly message: Message;
-  readonly onStored: (stored: boolean) => void;
 }
 
 /** A durable queue, quorum or classic, with all that happens to a message in it. */
@@ -34,16 +21,14 @@ export class Queue implements MessageTarget {
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly #around: QueueSurroundings;
   readonly #worker: DeadLetterWorker;
+  readonly #keptBack: KeptBack;
   #settings: QueueSettings;
   #order = 0;
-  /** On their way to the disk, or to a majority. */
-  #writes: Write[] = [];
-  /** How many writes have come to the disk. */
-  #storedWrites = 0;
+  readonly #writes: PendingWrites;
   readonly #ready: Entry[] = [];
   /** Delivered and not settled, the longest ago first. */
   readonly #taken = new Map<Entry, Taken>();
-  #consumers: QueueConsumer[] = [];
+  readonly #consumers: QueueConsumers;
   #cancelExpiry: Cancel | undefined;
   #cancelTimeout: Cancel | undefined;
   /** When that timer is due; undefined when there is none. */
@@ -59,8 +44,14 @@ export class Queue implements MessageTarget {
     this.name = name;
     this.arguments = args;
     this.#settings = settings;
+    this.#consumers = new QueueConsumers(args['x-single-active-consumer'] === true);
     this.#around = around;
+    this.#writes = new PendingWrites(around, (writes) => this.#store(writes));
     this.#worker = new DeadLetterWorker(around);
+    this.#keptBack = new KeptBack(around.time, (entry) => {
+      this.#putBack(entry);
+      this.dispatch();
+    });
   }
 
   get settings(): QueueSettings {
@@ -73,7 +64,9 @@ export class Queue implements MessageTarget {
 
   /** Everything that it holds, those included that wait for the queue they are dead-lettered to. */
   get entries(): readonly Entry[] {
-    return [...this.#taken.keys(), ...this.#ready].toSorted((one, other) => one.order - other.order);
+    return [...this.#taken.keys(), ...this.#ready, ...this.#keptBack.entries].toSorted(
+      (one, other) => one.order - other.order,
+    );
   }
 
   get isDeleted(): boolean {
@@ -82,7 +75,7 @@ export class Queue implements MessageTarget {
 
   /** Published, and not on the disk yet. */
   get writing(): number {
-    return this.#writes.length;
+    return this.#writes.size;
   }
 
   get deadLettering(): number {
@@ -94,7 +87,7 @@ export class Queue implements MessageTarget {
   }
 
   get consumers(): number {
-    return this.#consumers.length;
+    return this.#consumers.size;
   }
 
   configure(settings: QueueSettings): void {
@@ -109,19 +102,13 @@ export class Queue implements MessageTarget {
       onStored(false);
       return;
     }
-    const wait = this.#around.writeMs();
-    this.#writes.push({ message, onStored });
-    // Written in the order in which they came: a timer stores all that came before it as well.
-    if (wait === 0) this.#store(this.#writes.length);
-    else {
-      const upTo = this.#storedWrites + this.#writes.length;
-      this.#around.time.after(wait, () => this.#store(upTo - this.#storedWrites));
-    }
+    this.#writes.add({ message, onStored });
   }
 
   /** For `get`. */
   take(): Entry | undefined {
     this.#expire();
+    this.#around.used(this);
     const entry = this.#ready.shift();
     if (entry !== undefined) this.#taken.set(entry, { consumer: undefined, at: this.#around.time.now() });
     this.#armExpiry();
@@ -129,24 +116,23 @@ export class Queue implements MessageTarget {
   }
 
   addConsumer(consumer: QueueConsumer): void {
-    this.#consumers.push(consumer);
+    this.#consumers.add(consumer);
+    this.#around.used(this);
     this.dispatch();
   }
 
   /** What it holds stays taken. */
   removeConsumer(consumer: QueueConsumer): void {
-    this.#consumers = this.#consumers.filter((one) => one !== consumer);
+    this.#consumers.remove(consumer);
+    this.#around.used(this);
   }
 
   /** Hands out what can be handed out, to each consumer in turn. */
   dispatch(): void {
     this.#expire();
     while (this.#ready.length > 0) {
-      const index = this.#consumers.findIndex(({ hasCredit }) => hasCredit);
-      const consumer = this.#consumers[index];
+      const consumer = this.#consumers.next();
       if (consumer === undefined) break;
-      this.#consumers.splice(index, 1);
-      this.#consumers.push(consumer);
       const entry = this.#ready.shift() as Entry;
       this.#taken.set(entry, { consumer, at: this.#around.time.now() });
       consumer.deliver(entry);
@@ -156,24 +142,33 @@ export class Queue implements MessageTarget {
     this.#armTimeout();
   }
 
-  acknowledge(entry: Entry): void {
-    if (this.#taken.delete(entry)) this.#armTimeout();
+  acknowledge(held: Held): void {
+    if (this.#letGo(held)) this.#armTimeout();
   }
 
   /** Gives it back to its place, or ends it where it has come back too often. */
-  giveBack(entry: Entry, way: ReturnWay): void {
-    if (!this.#taken.delete(entry)) return;
-    this.#count(entry, way);
-    entry.redelivered = true;
+  giveBack(held: Held, way: ReturnWay): void {
+    this.giveBackAll([held], way);
+  }
+
+  /** The same for several at once: nothing is handed out before all are back. */
+  giveBackAll(all: Iterable<Held>, way: ReturnWay): void {
     const { deliveryLimit } = this.#settings;
-    if (deliveryLimit !== undefined && entry.deliveryCount > deliveryLimit) this.#die(entry, 'delivery_limit');
-    else this.#putBack(entry);
+    for (const held of all) {
+      if (!this.#letGo(held)) continue;
+      const { entry } = held;
+      this.#count(entry, way);
+      entry.redelivered = true;
+      if (deliveryLimit !== undefined && entry.deliveryCount > deliveryLimit) this.#die(entry, 'delivery_limit');
+      else if (!isFailure(way) || !this.#keptBack.keep(entry, this.#settings.delayedRetry)) this.#putBack(entry);
+    }
     this.dispatch();
   }
 
   /** `nack` and `reject` without requeue. */
-  discard(entry: Entry, way: 'nack' | 'reject'): void {
-    if (!this.#taken.delete(entry)) return;
+  discard(held: Held, way: 'nack' | 'reject'): void {
+    if (!this.#letGo(held)) return;
+    const { entry } = held;
     this.#count(entry, way);
     this.#die(entry, 'rejected');
     this.#armTimeout();
@@ -184,16 +179,17 @@ export class Queue implements MessageTarget {
     this.#isDeleted = true;
     this.#ready.length = 0;
     this.#taken.clear();
-    for (const { onStored } of this.#writes.splice(0)) onStored(false);
+    this.#keptBack.removeAll();
+    for (const { onStored } of this.#writes.removeAll()) onStored(false);
     this.#worker.stop();
     this.#cancelExpiry?.();
     this.#cancelTimeout?.();
-    for (const consumer of this.#consumers.splice(0)) consumer.onCancelled();
+    for (const consumer of this.#consumers.removeAll()) consumer.onCancelled();
   }
 
   cancelConsumers(): void {
-    for (const consumer of this.#consumers.splice(0)) {
-      this.#giveBackAllOf(consumer, 'timeout');
+    for (const consumer of this.#consumers.removeAll()) {
+      this.giveBackAll(this.#heldBy(consumer), 'timeout');
       consumer.onCancelled();
     }
   }
@@ -201,23 +197,24 @@ export class Queue implements MessageTarget {
   /** The broker lost its power: nobody knows what of the last writes has come to the disk. */
   crash(): void {
     this.#worker.crash();
-    this.#consumers = [];
-    const writes = this.#writes;
-    this.#writes = [];
-    for (const { message } of writes) if (this.#around.random() < 0.5) this.#ready.push(this.#entryOf(message));
-    for (const entry of [...this.#taken.keys()]) this.giveBack(entry, 'lost');
+    this.#consumers.removeAll();
+    for (const { message } of this.#writes.removeAll())
+      if (this.#around.random() < 0.5) this.#ready.push(this.#entryOf(message));
+    this.giveBackAll(this.#heldBy(), 'lost');
+    for (const entry of this.#keptBack.removeAll()) this.#putBack(entry); // its timer dies with the broker
     this.#timeoutAt = undefined; // no timer outlives the power cut
   }
 
   /** Everything that was written is on the disk. */
   flush(): void {
-    this.#store(this.#writes.length);
+    this.#writes.flush();
   }
 
   /** After a crash. */
   restart(): void {
     this.flush(); // what another queue has given it while it crashed
     this.#worker.restart();
+    this.#around.used(this);
     this.dispatch();
   }
 
@@ -225,13 +222,11 @@ export class Queue implements MessageTarget {
     const { maxLength, overflow, type } = this.#settings;
     if (maxLength === undefined || overflow !== 'reject-publish') return false;
     // A quorum queue says that it is full only after the message that was one too many.
-    return this.#ready.length + this.#writes.length >= maxLength + (type === 'quorum' ? 1 : 0);
+    return this.#ready.length + this.#writes.size >= maxLength + (type === 'quorum' ? 1 : 0);
   }
 
-  #store(count: number): void {
-    const written = this.#writes.splice(0, Math.max(0, count));
-    this.#storedWrites += written.length; // before anybody is told, who may write again at once
-    for (const { message, onStored } of written) {
+  #store(writes: readonly Write[]): void {
+    for (const { message, onStored } of writes) {
       this.#ready.push(this.#entryOf(message));
       onStored(true);
     }
@@ -256,7 +251,7 @@ export class Queue implements MessageTarget {
 
   #count(entry: Entry, way: ReturnWay): void {
     entry.acquiredCount += 1;
-    if (this.#around.release.countsEveryReturn || way === 'reject' || way === 'lost') entry.deliveryCount += 1;
+    if (this.#around.release.countsEveryReturn || isFailure(way)) entry.deliveryCount += 1;
   }
 
   /** Seen on 3.10: a quorum queue without a delivery limit puts it at its end. */
@@ -293,8 +288,16 @@ export class Queue implements MessageTarget {
     else for (const queue of this.#around.targetsOf(message)) queue.enqueue(message, () => undefined);
   }
 
-  #giveBackAllOf(consumer: QueueConsumer, way: ReturnWay): void {
-    for (const [entry, taken] of [...this.#taken]) if (taken.consumer === consumer) this.giveBack(entry, way);
+  /** By this consumer, or by anybody. */
+  #heldBy(consumer?: QueueConsumer): Held[] {
+    const all = [...this.#taken].map(([entry, taken]) => ({ entry, consumer: taken.consumer }));
+    return consumer === undefined ? all : all.filter((held) => held.consumer === consumer);
+  }
+
+  /** False when it was taken back meanwhile, and may be in other hands: those of who is told late change nothing. */
+  #letGo({ entry, consumer }: Held): boolean {
+    const taken = this.#taken.get(entry);
+    return taken !== undefined && taken.consumer === consumer && this.#taken.delete(entry);
   }
 
   #armExpiry(): void {
@@ -335,7 +338,7 @@ export class Queue implements MessageTarget {
     }
     if (isDue) {
       this.removeConsumer(consumer);
-      this.#giveBackAllOf(consumer, 'timeout');
+      this.giveBackAll(this.#heldBy(consumer), 'timeout');
       consumer.onCancelled();
     }
     this.#armTimeout();

@@ -11,6 +11,8 @@ export interface Release {
   readonly ownsDeaths: boolean;
   /** A consumer timeout cancels the consumer; before 4.3 it closes the channel. */
   readonly timeoutCancels: boolean;
+  /** A quorum queue can keep back for a while what failed: from 4.3. */
+  readonly delaysRetries: boolean;
   /** Largest body, in bytes. */
   readonly maxMessageBytes: number;
 }
@@ -29,6 +31,7 @@ export function releaseOf(version: string): Release {
     carriesCounts: series >= 403,
     ownsDeaths: series >= 400,
     timeoutCancels: series >= 403,
+    delaysRetries: series >= 403,
     maxMessageBytes: (series >= 400 ? 16 : 128) * 1024 * 1024,
   };
 }

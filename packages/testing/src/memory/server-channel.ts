@@ -5,7 +5,8 @@ import { Confirms } from './confirms.ts';
 import { deathHeaders, deathsIn } from './death.ts';
 import type { Entry, Message } from './message.ts';
 import { ProtocolError } from './protocol-error.ts';
-import type { Queue, QueueConsumer, ReturnWay } from './queue.ts';
+import type { Queue } from './queue.ts';
+import type { Held, QueueConsumer, ReturnWay } from './queue-consumer.ts';
 import type { Release } from './release.ts';
 import { SettlingPipeline } from './settling-pipeline.ts';
 import type { MemoryVhost } from './vhost.ts';
@@ -29,10 +30,8 @@ export interface ServerChannelOptions {
   readonly onClosed: () => void;
 }
 
-interface Unsettled {
-  readonly entry: Entry;
+interface Unsettled extends Held {
   readonly queue: Queue;
-  /** Undefined for what `get` fetched. */
   readonly consumer: ServerConsumer | undefined;
 }
 
@@ -156,6 +155,7 @@ export class ServerChannel {
     const consumer = this.#consumers.get(tag);
     this.#consumers.delete(tag);
     consumer?.queue.removeConsumer(consumer);
+    consumer?.queue.dispatch(); // another one may be active now
   }
 
   /** @throws {ProtocolError} 404 */
@@ -167,24 +167,22 @@ export class ServerChannel {
 
   /** @throws {ProtocolError} 406 for a tag that is not to be settled on this channel */
   acknowledge(tag: number, multiple: boolean): void {
-    const byQueue = new Map<Queue, Entry[]>();
-    for (const { entry, queue } of this.#settle(tag, multiple)) {
-      byQueue.set(queue, [...(byQueue.get(queue) ?? []), entry]);
-    }
-    for (const [queue, entries] of byQueue) {
-      this.#tell(queue, entries, () => {
-        for (const entry of entries) queue.acknowledge(entry);
+    const settled = byQueue(this.#settle(tag, multiple));
+    for (const [queue, all] of settled) {
+      this.#tell(queue, all, () => {
+        for (const held of all) queue.acknowledge(held);
       });
     }
-    this.#dispatchTo(byQueue.keys());
+    this.#dispatchTo(settled.keys());
   }
 
   /** @throws {ProtocolError} 406 for a tag that is not to be settled on this channel */
-  refuse(tag: number, way: 'nack' | 'reject', requeue: boolean): void {
-    for (const { entry, queue } of this.#settle(tag, false)) {
-      this.#tell(queue, [entry], () => {
-        if (requeue) queue.giveBack(entry, way);
-        else queue.discard(entry, way);
+  refuse(tag: number, way: 'nack' | 'reject', requeue: boolean, multiple = false): void {
+    for (const held of this.#settle(tag, multiple)) {
+      const { queue } = held;
+      this.#tell(queue, [held], () => {
+        if (requeue) queue.giveBack(held, way);
+        else queue.discard(held, way);
       });
       this.#dispatchTo([queue]);
     }
@@ -198,9 +196,9 @@ export class ServerChannel {
     for (const consumer of this.#consumers.values()) consumer.queue.removeConsumer(consumer);
     this.#consumers.clear(); // one that has just asked is not added any more
     const untold = [...this.#pipelines].flatMap(([queue, pipeline]) =>
-      pipeline.end().map((entry) => ({ entry, queue })),
+      pipeline.end().map((held) => ({ ...held, queue })),
     );
-    for (const { entry, queue } of [...untold, ...this.#unsettled.values()]) queue.giveBack(entry, way);
+    for (const [queue, all] of byQueue([...untold, ...this.#unsettled.values()])) queue.giveBackAll(all, way);
     this.#unsettled.clear();
     this.#options.onClosed();
   }
@@ -244,7 +242,7 @@ export class ServerChannel {
     return settled;
   }
 
-  #tell(queue: Queue, entries: readonly Entry[], apply: () => void): void {
+  #tell(queue: Queue, held: readonly Held[], apply: () => void): void {
     if (queue.settings.type === 'classic') {
       apply();
       return;
@@ -254,7 +252,7 @@ export class ServerChannel {
       pipeline = new SettlingPipeline(this.#options.time, this.#options.writeMs);
       this.#pipelines.set(queue, pipeline);
     }
-    pipeline.send(entries, apply);
+    pipeline.send(held, apply);
   }
 
   /** The queue has taken back what the consumer held; to settle it now is no fault. */
@@ -265,6 +263,16 @@ export class ServerChannel {
   #dispatchTo(queues: Iterable<Queue>): void {
     for (const queue of queues) queue.dispatch();
   }
+}
+
+function byQueue(all: readonly (Held & { readonly queue: Queue })[]): Map<Queue, Held[]> {
+  const heldOf = new Map<Queue, Held[]>();
+  for (const held of all) {
+    const others = heldOf.get(held.queue);
+    if (others === undefined) heldOf.set(held.queue, [held]);
+    else others.push(held);
+  }
+  return heldOf;
 }
 
 export function messageOf(outgoing: Omit<OutgoingMessage, 'mandatory'>, release: Release): Message {

@@ -1,11 +1,11 @@
 import type { BrokerTime } from './broker-time.ts';
-import type { Entry } from './message.ts';
+import type { Held } from './queue-consumer.ts';
 
 /** How many commands a channel has under way to one quorum queue; further ones wait in the channel, and end with it. */
 const inFlightMax = 32;
 
 interface Command {
-  readonly entries: readonly Entry[];
+  readonly held: readonly Held[];
   readonly apply: () => void;
 }
 
@@ -21,16 +21,16 @@ export class SettlingPipeline {
     this.#writeMs = writeMs;
   }
 
-  send(entries: readonly Entry[], apply: () => void): void {
+  send(held: readonly Held[], apply: () => void): void {
     const wait = this.#writeMs();
     if (wait === 0) apply();
-    else if (this.#inFlight < inFlightMax) this.#start({ entries, apply }, wait);
-    else this.#waiting.push({ entries, apply });
+    else if (this.#inFlight < inFlightMax) this.#start({ held, apply }, wait);
+    else this.#waiting.push({ held, apply });
   }
 
   /** The channel has ended. Returns what the queue was never told of. */
-  end(): readonly Entry[] {
-    return this.#waiting.splice(0).flatMap(({ entries }) => entries);
+  end(): readonly Held[] {
+    return this.#waiting.splice(0).flatMap(({ held }) => held);
   }
 
   #start(command: Command, wait: number): void {

@@ -7,6 +7,7 @@ import { Exchange } from './exchange.ts';
 import type { Message } from './message.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { Queue } from './queue.ts';
+import { QueueExpiry } from './queue-expiry.ts';
 import { type PolicyDefinition, policyKeys, queueSettings } from './queue-settings.ts';
 import type { QueueSurroundings } from './queue-surroundings.ts';
 import type { Release } from './release.ts';
@@ -33,7 +34,9 @@ export class MemoryVhost {
 
   constructor({ time, release, random, writeMs }: MemoryVhostOptions) {
     this.#release = release;
-    this.#around = { time, release, random, writeMs, targetsOf: (message) => this.#targetsOf(message) };
+    const expiry = new QueueExpiry(time, (name) => this.deleteQueue(name));
+    const targetsOf = (message: Message): Queue[] => this.#targetsOf(message);
+    this.#around = { time, release, random, writeMs, used: (queue) => expiry.used(queue), targetsOf };
     for (const type of ['direct', 'fanout', 'topic', 'headers'] as const) {
       this.#exchanges.set(`amq.${type}`, new Exchange({ name: `amq.${type}`, type, arguments: {} }, release));
     }
@@ -66,11 +69,14 @@ export class MemoryVhost {
     const there = this.#queues.get(name);
     if (there !== undefined) {
       checkSameQueue(name, there.arguments, args);
+      this.#around.used(there);
       return;
     }
-    checkNewQueue(name, args);
+    checkNewQueue(name, args, this.#release);
     const settings = queueSettings(args, this.#policyOf(name), this.#release);
-    this.#queues.set(name, new Queue(name, args, settings, this.#around));
+    const queue = new Queue(name, args, settings, this.#around);
+    this.#queues.set(name, queue);
+    this.#around.used(queue);
   }
 
   /** @throws {ProtocolError} 403 and 406 */
