@@ -2,7 +2,9 @@ import { migrate } from '@surehop/outbox';
 import pg from 'pg';
 import { type Logger, pino } from 'pino';
 
+// The lock is held until the statements are committed: of services that start at once, one makes the tables.
 const tables = `
+  SELECT pg_advisory_xact_lock(1);
   CREATE TABLE IF NOT EXISTS purchase (id text PRIMARY KEY, item text NOT NULL, quantity int NOT NULL);
   -- No unique key keeps an order from being shipped twice: the inbox does.
   CREATE TABLE IF NOT EXISTS shipment (number bigserial PRIMARY KEY, order_id text NOT NULL);
@@ -17,7 +19,7 @@ export async function openDatabase(connectionString: string, max: number, log: L
   const client = await pool.connect();
   try {
     await migrate(client);
-    await client.query(`SELECT pg_advisory_lock(1); ${tables} SELECT pg_advisory_unlock(1);`);
+    await client.query(tables); // statements of one query are one transaction
   } finally {
     client.release();
   }

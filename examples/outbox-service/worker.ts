@@ -18,10 +18,11 @@ const rabbit = await connect({ url: AMQP_URL, name: 'outbox-worker', waitMs: 60_
 const ship = createInbox().handle<Order, pg.PoolClient>(pool, ({ body }, tx) =>
   tx.query('INSERT INTO shipment (order_id) VALUES ($1)', [body.id]),
 );
+
+// Before there can be messages in hand.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 await createConsumer(rabbit, orders, ship, { concurrency });
 log.info({}, 'working');
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
 async function stop(signal: string): Promise<void> {
   log.info({ signal }, 'stopping');

@@ -3,6 +3,7 @@ import { setTimeout as passed } from 'node:timers/promises';
 import { attachBroker, attachPostgres, type Database, eventually, type Vhost } from '@surehop/testing';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { openDatabase } from '../../examples/outbox-service/database.ts';
 import { Program } from './program.ts';
 
 const broker = attachBroker(inject('broker'));
@@ -63,6 +64,14 @@ describe('examples/outbox-service', () => {
     expect((await pool.query('SELECT id FROM purchase')).rows).toEqual([{ id: '1' }]);
     for (const program of [service, worker]) program.kill('SIGTERM');
     expect([await service.end(), await worker.end()]).toEqual([0, 0].map((code) => ({ code, signal: null })));
+  });
+
+  test('of services that start at once on an empty database, each finds its tables', async () => {
+    for (let round = 1; round <= 10; round += 1) {
+      const pools = await Promise.all(Array.from({ length: 8 }, () => openDatabase(database.url(), 1)));
+      for (const opened of pools) await opened.end();
+      await pool.query('DROP TABLE purchase, shipment');
+    }
   });
 
   test(
