@@ -74,6 +74,11 @@ export class History {
     return true;
   }
 
+  /** When its promise settled; undefined while it has not. */
+  settledAt(id: string): number | undefined {
+    return this.#sendings.get(id)?.settledAt;
+  }
+
   /** An operator has deleted a queue with what was in it: nothing that was published before now counts as lost. */
   forgive(): void {
     for (const sending of this.#sendings.values()) sending.isForgiven = true;

@@ -54,4 +54,12 @@ export const orders: QueueContract<Order> = defineQueue('orders', {
 /** Every queue that may hold a message, the dead-letter queue aside: the delay queues, and where they lead. */
 export const liveQueues: readonly string[] = [...delaysMs.map((delayMs) => `orders.retry.${delayMs}`), orders.name];
 
+/** What is there once a message was asked to be retried later: longest delay first, as messages move. */
+export const delayQueues: readonly string[] = Array.from(
+  { length: 10 },
+  (_, level) => `surehop.delay.v1.level.${9 - level}`,
+);
+
 export const deadLetterQueue = 'orders.dead-letter';
+/** Where delayed messages end that find no way back, as while the queue has been deleted. */
+export const delayParking = 'surehop.delay.v1.dead-letter';

@@ -4,7 +4,8 @@ import { type Behaviour, mayDie, type Order } from './behaviour.ts';
 
 type HeaderTable = Readonly<Record<string, unknown>>;
 
-const rungPrefix = `${orders.name}.retry.`;
+/** Of the queues in which messages wait. */
+const waitingPrefixes = [`${orders.name}.retry.`, 'surehop.delay.v1.level.'];
 
 export interface DeadLetterFound {
   readonly id: string;
@@ -26,7 +27,9 @@ export function deadLetterOf({ content, properties }: ConsumeMessage): DeadLette
 
 function strandedAtIn({ 'x-death': deaths, 'surehop-reason': ours }: HeaderTable): number | undefined {
   const [death] = (deaths ?? []) as readonly { reason?: string; queue?: string; time?: { value?: number } }[];
-  const isStranded = ours === undefined && death?.reason === 'expired' && death.queue?.startsWith(rungPrefix);
+  const hasWaited = waitingPrefixes.some((prefix) => death?.queue?.startsWith(prefix));
+  // A copy in the delay network is no dead letter yet: it has no reason of ours either.
+  const isStranded = ours === undefined && death?.reason === 'expired' && hasWaited;
   return isStranded ? (death?.time?.value ?? 0) * 1_000 : undefined;
 }
 

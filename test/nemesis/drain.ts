@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Remaining } from '../faults/history.ts';
-import { deadLetterQueue, liveQueues } from './assignment.ts';
+import { deadLetterQueue, delayParking, delayQueues, liveQueues } from './assignment.ts';
 import { type DeadLetterFound, deadLetterOf } from './dead-letters.ts';
 import { Stillness } from './stillness.ts';
 import { takeAll } from './take-all.ts';
@@ -39,13 +39,21 @@ export async function drain(world: World, witness: Witness, options: DrainOption
   const deadLetters: DeadLetterFound[] = [];
   let withheld = 0;
   // In the direction in which messages move, so that none is missed between two queues.
-  for (const queue of liveQueues) {
+  for (const queue of await standing(world, [...delayQueues, ...liveQueues])) {
     withheld += await takeAll(world.vhost, queue, ({ properties }) => {
       remaining.push({ queue, id: String(properties.messageId) });
     });
   }
-  withheld += await takeAll(world.vhost, deadLetterQueue, (message) => deadLetters.push(deadLetterOf(message)));
+  for (const queue of await standing(world, [deadLetterQueue, delayParking])) {
+    withheld += await takeAll(world.vhost, queue, (message) => deadLetters.push(deadLetterOf(message)));
+  }
   return { deadLetters, remaining, withheld, wouldNotEnd: [...stubborn, ...reluctant] };
+}
+
+/** The delay network is there only once somebody has needed it. */
+async function standing({ vhost }: World, wanted: readonly string[]): Promise<string[]> {
+  const there = new Set((await vhost.queues()).map(({ name }) => name));
+  return wanted.filter((queue) => there.has(queue) || !queue.startsWith('surehop.delay.'));
 }
 
 /** Resolves to the names of those that did not end by themselves. */
@@ -61,12 +69,14 @@ async function retire(world: World, role: 'publisher' | 'consumer', withinMs: nu
 }
 
 /** Ready or in a consumer's hands: a message counts until it is settled. */
-async function untilStill({ vhost }: World, witness: Witness, { signal, tell }: DrainOptions): Promise<void> {
+async function untilStill(world: World, witness: Witness, { signal, tell }: DrainOptions): Promise<void> {
+  const { vhost } = world;
   const stillness = new Stillness(Date.now());
   let toldAt = Date.now();
   for (;;) {
     const counts = new Map<string, number>();
-    for (const queue of liveQueues) counts.set(queue, await vhost.messages(queue));
+    for (const queue of await standing(world, [...delayQueues, ...liveQueues]))
+      counts.set(queue, await vhost.messages(queue));
     const now = Date.now();
     if (stillness.isReached({ counts, handled: witness.handled }, now)) return;
     if (now - toldAt > tellEveryMs) {

@@ -23,6 +23,8 @@ function findings(other: Partial<Findings> = {}): Findings {
     seed: 7,
     broker: 'RabbitMQ 4.3.6, 3 private nodes',
     report,
+    settledAt: () => 1_250,
+    failedLast: (id) => (id === '16' ? { at: 1_900, how: 'retry-later' } : undefined),
     incidents: [],
     omissions: [],
     deadLetters: [],
@@ -50,7 +52,8 @@ test('a run in which nothing was found has passed, and tells its numbers', () =>
 });
 
 test.each<[string, Partial<Findings>, string]>([
-  ['lost', { report: { ...report, lost: ['17'] } }, '17'],
+  ['lost', { report: { ...report, lost: ['17'] } }, '17, promised at 1.3 s, never in a handler'],
+  ['lost', { report: { ...report, lost: ['16'] } }, '16, promised at 1.3 s, failed at 1.9 s (retry-later)'],
   ['phantom', { report: { ...report, phantom: ['18'] } }, '18'],
   ['hung', { report: { ...report, hung: ['19'] } }, '19'],
   ['stuck', { report: { ...report, stuck: [{ id: '20', queue: 'orders' }] } }, '20 in orders'],

@@ -10,6 +10,10 @@ export interface Findings {
   readonly seed: number;
   readonly broker: string;
   readonly report: Report;
+  /** When the promise of a message settled. */
+  readonly settledAt: (id: string) => number | undefined;
+  /** The last time a handler had it and failed: from then on it is on its way through the retries. */
+  readonly failedLast: (id: string) => Failed | undefined;
   readonly incidents: readonly Incident[];
   readonly omissions: readonly Omission[];
   readonly deadLetters: readonly DeadLetterFound[];
@@ -26,6 +30,11 @@ export interface Findings {
   readonly loadBeganAt: number;
   readonly loadEndedAt: number;
   readonly tookMs: number;
+}
+
+export interface Failed {
+  readonly at: number;
+  readonly how: string;
 }
 
 export interface ProcessFindings {
@@ -179,7 +188,7 @@ function violationsOf(findings: Findings): Violations {
   );
   const tooLarge = processes.filter(({ peakBytes }) => peakBytes > memoryBoundMegabytes * mega);
   return {
-    lost: finding(report.lost.slice(findings.withheld)),
+    lost: finding(report.lost.slice(findings.withheld).map((id) => lostText(id, findings))),
     phantom: finding(report.phantom),
     hung: finding(report.hung),
     stuck: { ...finding(stuck), count: stuck.length + findings.withheld },
@@ -189,6 +198,15 @@ function violationsOf(findings: Findings): Violations {
     unhandled: finding(findings.unhandled),
     memory: finding(tooLarge.map(({ name, peakBytes }) => `${name}: ${Math.round(peakBytes / mega)} MB`)),
   };
+}
+
+/** Which fault took it, and out of which queue, is seen from its times: faults are told by the same clock. */
+function lostText(id: string, { settledAt, failedLast, loadBeganAt }: Findings): string {
+  const clock = (at: number): string => `at ${((at - loadBeganAt) / 1_000).toFixed(1)} s`;
+  const promisedAt = settledAt(id);
+  const failed = failedLast(id);
+  const promised = promisedAt === undefined ? id : `${id}, promised ${clock(promisedAt)}`;
+  return `${promised}, ${failed === undefined ? 'never in a handler' : `failed ${clock(failed.at)} (${failed.how})`}`;
 }
 
 /**

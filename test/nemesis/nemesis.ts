@@ -96,6 +96,8 @@ async function torment(
     seed,
     broker: world.broker.description,
     report: witness.history.report(remaining, witness.excused),
+    settledAt: (id) => witness.history.settledAt(id),
+    failedLast: (id) => witness.failedLast(id),
     incidents,
     omissions: results.flatMap(({ omissions }) => omissions),
     deadLetters,

@@ -1,3 +1,4 @@
+import { eventually } from '@surehop/testing';
 import { deadLetterQueue, orders, placed } from './assignment.ts';
 import { operate } from './operator.ts';
 import { type Heal, type Inject, nothingToHeal, type World } from './world.ts';
@@ -31,8 +32,17 @@ export const workQueueFull: Inject = (world) => full(world, '^orders$');
 
 export const deadLetterQueueFull: Inject = (world) => full(world, `^${deadLetterQueue.replace('.', '[.]')}$`);
 
+/** A cluster may be without a majority meanwhile. */
+const liftsWithinMs = 120_000;
+
 async function full(world: World, pattern: string): Promise<Heal> {
   const path = ['policies', world.vhost.name, 'full'];
-  await operate(world, 'PUT', path, { pattern, definition: { 'max-length': 1 } });
-  return async () => void (await operate(world, 'DELETE', path));
+  const lift = async (): Promise<void> => void (await operate(world, 'DELETE', path));
+  try {
+    await operate(world, 'PUT', path, { pattern, definition: { 'max-length': 1 } });
+  } catch (error) {
+    await eventually(lift, liftsWithinMs); // a node that did not answer in time may have done it
+    throw error;
+  }
+  return lift;
 }

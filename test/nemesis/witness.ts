@@ -1,5 +1,5 @@
 import { History } from '../faults/history.ts';
-import type { Findings } from './ledger.ts';
+import type { Failed, Findings } from './ledger.ts';
 import { Pulse } from './pulse.ts';
 import type { JournalRecord } from './record.ts';
 import type { Worker } from './worker.ts';
@@ -30,6 +30,7 @@ export class Witness {
   readonly #handling: Pulse = new Pulse();
   readonly #rejections = new Map<string, number>();
   readonly #failures = new Map<string, number>();
+  readonly #failedLast = new Map<number, Failed>();
   readonly #unhandled: string[] = [];
   readonly #accounts = new Map<string, Account>();
   readonly #excused = new Set<string>();
@@ -61,6 +62,10 @@ export class Witness {
   /** Sendings whose process was killed before they settled. */
   get excused(): ReadonlySet<string> {
     return this.#excused;
+  }
+
+  failedLast(id: string): Failed | undefined {
+    return this.#failedLast.get(Number(id));
   }
 
   /** Whether a process of this name has ever begun its work. */
@@ -126,6 +131,7 @@ export class Witness {
       case 'failed':
         account.pulse.beat(at, at);
         count(this.#failures, record.how);
+        this.#failedLast.set(record.number, { at, how: record.how });
         return;
       case 'memory':
         account.peakBytes = Math.max(account.peakBytes, record.bytes);

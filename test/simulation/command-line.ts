@@ -6,6 +6,10 @@ export interface Hunt {
   readonly count: number;
   readonly workers: number;
   readonly only: readonly FaultKind[];
+  /** Messages are handled in the order of their keys in every run. */
+  readonly ordered: boolean;
+  /** Some publishers wait for answers in every run. */
+  readonly requests: boolean;
   readonly json: boolean;
   /** Stop at the first violation. */
   readonly first: boolean;
@@ -28,6 +32,8 @@ const options = {
   plan: { type: 'string' },
   workers: { type: 'string' },
   only: { type: 'string', multiple: true },
+  ordered: { type: 'boolean' },
+  requests: { type: 'boolean' },
   mutant: { type: 'string' },
   first: { type: 'boolean' },
   trace: { type: 'boolean' },
@@ -66,6 +72,8 @@ export function readCommandLine(
     count,
     workers,
     only: only.length === 0 ? faultKinds : (only as FaultKind[]),
+    ordered: values.ordered ?? false,
+    requests: values.requests ?? false,
     json: values.json ?? false,
     first: values.first ?? false,
     trace: values.trace ?? false,

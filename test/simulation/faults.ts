@@ -1,7 +1,7 @@
 import type { MemoryBroker, VirtualClock } from '@surehop/testing/internal';
 import type { Fault, FaultKind } from './plan.ts';
 import { passes, type SimulatedProcess } from './process.ts';
-import { deadLetterQueue, workQueue } from './scene.ts';
+import { deadLetterQueue, isReplyQueue, workQueue } from './scene.ts';
 
 /** What can be harmed. */
 export interface Harmed {
@@ -95,6 +95,26 @@ const harms: Readonly<Record<FaultKind, (on: Harmed, fault: Fault) => End>> = {
   'dead-letter queue deleted': (on) => deleteEmpty(on, deadLetterQueue),
   'retry exchange deleted': ({ broker }) => {
     broker.deleteExchange('orders.retry');
+    return nothing;
+  },
+  // Of its two connections the consuming one stays: an answer may come though no confirm does.
+  'reset at a confirm': (on, fault) => {
+    const victim = victimOf(on, fault);
+    let left = fault.after % 8;
+    victim.fateOf = ({ direction, method }) => {
+      if (direction !== 'to-client' || method !== 'basic.ack') return 'pass';
+      left -= 1;
+      if (left >= 0) return 'pass';
+      victim.fateOf = passes;
+      return 'reset';
+    };
+    return () => {
+      victim.fateOf = passes;
+    };
+  },
+  // With the answers in it: who waits for them is told that the outcome is unknown.
+  'reply queue deleted': ({ broker }) => {
+    if (broker.isUp) for (const name of broker.queues().filter(isReplyQueue)) broker.deleteQueue(name);
     return nothing;
   },
 };

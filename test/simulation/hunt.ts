@@ -17,7 +17,8 @@ const youngGenerationMb = 64;
 
 /** Runs all seeds, shared out among workers. */
 export async function hunt(asked: Hunt, onFailed: (failed: Failed) => void): Promise<HuntResult> {
-  const { from, count, only, mutant, first } = asked;
+  const { from, count, only, ordered, requests, mutant, first } = asked;
+  const wishes = { only, ordered, requests };
   const startedAt = performance.now();
   const failed: Failed[] = [];
   const exercised: Record<string, number> = {};
@@ -38,7 +39,7 @@ export async function hunt(asked: Hunt, onFailed: (failed: Failed) => void): Pro
     }
   };
   const workers = Math.min(asked.workers, Math.ceil(count / batchSize));
-  await Promise.all(Array.from({ length: workers }, () => work({ only, mutant, first }, next, take)));
+  await Promise.all(Array.from({ length: workers }, () => work({ wishes, mutant, first }, next, take)));
   const perSecond = Math.round(runs / ((performance.now() - startedAt) / 1_000));
   return { runs, perSecond, failed: failed.toSorted((a, b) => a.seed - b.seed), exercised };
 }

@@ -6,6 +6,8 @@
 //   npm run simulate -- --seed 1378 --trace    with all of the trace
 //   npm run simulate -- --plan file.json       the run of this plan
 //   npm run simulate -- --only cut --only deaf no other faults
+//   npm run simulate -- --ordered              messages in the order of their keys in every run
+//   npm run simulate -- --requests             some publishers wait for answers in every run
 //   npm run simulate -- --mutant name --first  with a bug put in on purpose, until it is found
 //   npm run simulate -- --json                 the result as one line
 import { readFileSync } from 'node:fs';
@@ -35,7 +37,9 @@ async function runAll(asked: Hunt): Promise<number> {
   const { from, json } = asked;
   const result = await hunt(asked, ({ seed, violations }) => {
     if (json) return;
-    console.log(`npm run simulate -- --seed ${seed}`);
+    console.log(
+      `npm run simulate -- --seed ${seed}${asked.ordered ? ' --ordered' : ''}${asked.requests ? ' --requests' : ''}`,
+    );
     for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
   });
   const { runs, perSecond, failed, exercised } = result;
@@ -55,7 +59,7 @@ async function runOne(asked: Exclude<CommandLine, { kind: 'hunt' }>): Promise<nu
   const { planOf } = await import('./plan.ts');
   const { shrink } = await import('./shrink.ts');
   const { World } = await import('./world.ts');
-  const plan = asked.kind === 'seed' ? planOf(asked.seed, asked.hunt.only) : readPlan(asked.path);
+  const plan = asked.kind === 'seed' ? planOf(asked.seed, asked.hunt) : readPlan(asked.path);
   const { violations, report, steps, virtualMs } = await new World(plan).run();
   if (violations.length === 0) {
     console.log(JSON.stringify({ plan, report, steps, virtualMs }, undefined, 2));

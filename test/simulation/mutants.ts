@@ -7,6 +7,8 @@ export interface Mutant {
   readonly file: string;
   /** What stands there, and what is put in its place. */
   readonly changes: readonly (readonly [from: string, to: string])[];
+  /** The first seed that finds it, where others before it do not: tried before them. It may change with the plans. */
+  readonly foundBy?: number;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -14,14 +16,12 @@ export const mutants: readonly Mutant[] = [
     name: 'ack-before-confirm',
     file: 'consumer/src/failures.ts',
     changes: [
-      [
-        'const sent = copy === undefined ? uncopyable : await copies.send(copy, delivery.gone, extra, delivery);',
-        "delivery.settle('ack'); const sent = copy === undefined ? uncopyable : await copies.send(copy, delivery.gone, extra, delivery);",
-      ],
+      ['else this.#options.copies.sendSimply(', "else delivery.settle('ack'), this.#options.copies.sendSimply("],
     ],
   },
   {
     name: 'ack-on-new-channel',
+    foundBy: 33,
     file: 'consumer/src/subscription.ts',
     changes: [
       [
@@ -34,13 +34,14 @@ export const mutants: readonly Mutant[] = [
       ],
       ['for (const running of this.#running) running.abandon(reason);', ''],
       [
-        'export class Subscription implements Origin, Slots {',
-        'const newest = new WeakMap<object, DriverChannel>();\nexport class Subscription implements Origin, Slots {',
+        'export class Subscription implements Origin, Slots, Entrance {',
+        'const newest = new WeakMap<object, DriverChannel>();\nexport class Subscription implements Origin, Slots, Entrance {',
       ],
     ],
   },
   {
     name: 'no-resend',
+    foundBy: 419,
     file: 'core/src/confirmed-channel.ts',
     changes: [
       ["const again = inFlight.filter(({ state }) => state !== 'done');", 'const again: typeof inFlight = [];'],
@@ -48,11 +49,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'resent-in-reverse',
+    foundBy: 698,
     file: 'core/src/confirmed-channel.ts',
     changes: [['for (const entry of again.toReversed()) {', 'for (const entry of again) {']],
   },
   {
     name: 'returns-ignored',
+    foundBy: 43,
     file: 'core/src/confirmed-channel.ts',
     changes: [
       ['if (entry !== undefined) entry.returned = { replyCode, replyText };', 'void [entry, replyCode, replyText];'],
@@ -77,6 +80,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cancel-ignored',
+    foundBy: 200,
     file: 'consumer/src/subscription.ts',
     changes: [
       [
@@ -87,18 +91,121 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'clock-trusted',
+    foundBy: 23,
     file: 'consumer/src/decide.ts',
     changes: [['(failedAt !== undefined && now < failedAt)', '(failedAt !== undefined && now < 0)']],
   },
   {
     name: 'missing-exchange-is-final',
+    foundBy: 1224,
     file: 'core/src/topology-assertions.ts',
     changes: [["entity.what.kind === 'binding' && isNotFound(thrown)", 'entity.unanswered < 0']],
   },
   {
+    name: 'retry-overtaken',
+    file: 'consumer/src/order.ts',
+    changes: [
+      [
+        'turn.readyAt = this.#options.clock.now() + delayMs;',
+        'turn.readyAt = this.#options.clock.now() + delayMs; turn.line.turns.delete(turn); turn.line.turns.add(turn);',
+      ],
+    ],
+  },
+  {
+    name: 'ordered-consumer-cancelled',
+    foundBy: 942,
+    file: 'consumer/src/subscription.ts',
+    changes: [['if (order !== undefined) return;\n    try', 'try']],
+  },
+  {
+    name: 'left-behind-handler-forgotten',
+    foundBy: 33,
+    file: 'consumer/src/order.ts',
+    changes: [['if (first?.isRunning) line.ghost = first;', 'void first;']],
+  },
+  {
+    name: 'answers-in-order',
+    file: 'publisher/src/replies.ts',
+    changes: [
+      [
+        'const waiting = id === undefined ? undefined : this.#waiting.get(id);',
+        'const waiting = id === undefined ? undefined : [...this.#waiting.values()][0];',
+      ],
+    ],
+  },
+  {
+    name: 'waiting-forgotten-at-reconnect',
+    foundBy: 50,
+    file: 'publisher/src/replies.ts',
+    changes: [
+      [
+        'this.#internals = internals;',
+        "this.#internals = internals; internals.consumeLink.onStateChange(({ phase }) => phase === 'open' && this.#waiting.clear());",
+      ],
+    ],
+  },
+  {
+    name: 'reply-queue-of-each-connection',
+    file: 'publisher/src/reply-queue.ts',
+    changes: [
+      [
+        'if (over.aborted) return;',
+        'if (over.aborted) { this.#stands = false; this.#name = this.#newName(); return; }',
+      ],
+    ],
+  },
+  {
+    name: 'reply-queue-left',
+    file: 'publisher/src/requests.ts',
+    changes: [['await this.#replies.leave(clock.deadline(farewellMs));', 'void [clock, farewellMs];']],
+  },
+  {
+    name: 'waiting-without-end',
+    file: 'publisher/src/requests.ts',
+    changes: [['this.#deadlines.add(request);', '']],
+  },
+  {
+    name: 'abort-ignored-once-stored',
+    file: 'publisher/src/requests.ts',
+    changes: [['this.#aborts.add(request);', '']],
+  },
+  {
+    name: 'waiting-left-at-close',
+    foundBy: 440,
+    file: 'publisher/src/requests.ts',
+    changes: [['for (const request of this.#deadlines.items()) request.giveUp(text, cause);', 'void cause;']],
+  },
+  {
+    name: 'answered-and-written-again',
+    foundBy: 419,
+    file: 'publisher/src/requests.ts',
+    changes: [['this.#options.onAnsweredFirst(pending);', 'void pending;']],
+  },
+  {
+    name: 'dead-letter-told-before-it-is-one',
+    file: 'consumer/src/failures.ts',
+    changes: [
+      [
+        'const delayed = await this.#sentDelayed(move);',
+        'if (rungMs === undefined) this.#options.answers.deadLettered(move.failure, move.reason); const delayed = await this.#sentDelayed(move);',
+      ],
+    ],
+  },
+  {
+    name: 'failed-attempt-told-as-the-last',
+    file: 'consumer/src/failures.ts',
+    changes: [
+      [
+        "else move.delivery.settle('ack');",
+        "else this.#options.answers.deadLettered(move.failure, move.reason), move.delivery.settle('ack');",
+      ],
+    ],
+  },
+  {
     name: 'no-quarantine',
+    foundBy: 16,
     file: 'consumer/src/caution.ts',
-    changes: [['deliveryCount >= markOf(deliveryLimit)', 'deliveryCount >= 1_000 * markOf(deliveryLimit)']],
+    changes: [['deliveryCount < markOf(deliveryLimit)', 'deliveryCount < 1_000 * markOf(deliveryLimit)']],
   },
 ];
 
@@ -106,13 +213,18 @@ export const mutants: readonly Mutant[] = [
 export function plant(name: string): void {
   const mutant = mutants.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`There is no mutant "${name}".`);
+  plantMutant(mutant);
+}
+
+/** The same with one that is given. */
+export function plantMutant(mutant: Mutant): void {
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (!url.endsWith(`/packages/${mutant.file}`)) return loaded;
       let source = String(loaded.source);
       for (const [from, to] of mutant.changes) {
-        if (!source.includes(from)) throw new Error(`Mutant "${name}" does not fit ${mutant.file} any more.`);
+        if (!source.includes(from)) throw new Error(`Mutant "${mutant.name}" does not fit ${mutant.file} any more.`);
         source = source.replace(from, to);
       }
       return { ...loaded, source };

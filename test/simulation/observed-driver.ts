@@ -88,7 +88,8 @@ class ObservedChannel implements DriverChannel {
     this.#channel.ack(tag, multiple);
   }
 
-  nack(tag: number, requeue: boolean): void {
+  nack(tag: number, requeue: boolean, multiple = false): void {
+    if (multiple) throw new Error('nobody has given back several at once so far: the observer does not know it');
     this.#observer.refused(this.#record, tag, requeue);
     this.#channel.nack(tag, requeue);
   }
@@ -102,8 +103,8 @@ class ObservedChannel implements DriverChannel {
     return this.#channel.prefetch(count, signal);
   }
 
-  consume(queue: string, consumerTag: string, signal: AbortSignal): Promise<void> {
-    return this.#channel.consume(queue, consumerTag, signal);
+  consume(...asked: Parameters<DriverChannel['consume']>): Promise<void> {
+    return this.#channel.consume(...asked);
   }
 
   cancel(consumerTag: string, signal: AbortSignal): Promise<void> {
@@ -128,6 +129,10 @@ class ObservedChannel implements DriverChannel {
 
   checkQueue(name: string, signal: AbortSignal): Promise<number> {
     return this.#channel.checkQueue(name, signal);
+  }
+
+  countConsumers(queue: string, signal: AbortSignal): Promise<number> {
+    return this.#channel.countConsumers(queue, signal);
   }
 
   checkExchange(name: string, signal: AbortSignal): Promise<void> {

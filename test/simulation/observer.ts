@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
+import { isReplyQueue } from './scene.ts';
 
 /** What one channel has done so far. */
 export interface Channel {
@@ -9,7 +10,10 @@ export interface Channel {
   readonly unconfirmed: Map<number, OutgoingMessage>;
   /** Ids of messages that came back. */
   readonly returned: Set<string>;
-  lastSending: number;
+  /** Of the last message of each kind. */
+  readonly lastSendings: { plain: number; request: number };
+  /** When its last message was first written, by this process's own count. */
+  lastFirstWrite: number;
 }
 
 /** Of the messages of a simulated publisher: `number.sending`. */
@@ -26,6 +30,10 @@ export class Observer {
   readonly #acknowledged = new Map<string, number>();
   /** What the broker has confirmed, and not returned before. */
   readonly #confirmed = new Set<string>();
+  /** What has been answered here. */
+  readonly #answered = new Set<string>();
+  /** The order in which messages were written for the first time. */
+  readonly #firstWrites = new Map<string, number>();
   #isOver = false;
 
   constructor(say: (violation: string) => void) {
@@ -48,7 +56,14 @@ export class Observer {
   }
 
   opened(): Channel {
-    return { isOver: false, unsettled: new Map(), unconfirmed: new Map(), returned: new Set(), lastSending: 0 };
+    return {
+      isOver: false,
+      unsettled: new Map(),
+      unconfirmed: new Map(),
+      returned: new Set(),
+      lastSendings: { plain: 0, request: 0 },
+      lastFirstWrite: -1,
+    };
   }
 
   closed(channel: Channel): void {
@@ -56,9 +71,12 @@ export class Observer {
     channel.isOver = true;
   }
 
-  delivered(channel: Channel, { deliveryTag, properties }: IncomingMessage): void {
+  delivered(channel: Channel, { deliveryTag, properties, routingKey }: IncomingMessage): void {
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
-    channel.unsettled.set(deliveryTag, properties.messageId ?? '');
+    const isAnswer = isReplyQueue(routingKey);
+    if (isAnswer) this.#answered.add(properties.correlationId ?? '');
+    // An answer need not be earned.
+    channel.unsettled.set(deliveryTag, isAnswer ? '' : (properties.messageId ?? ''));
   }
 
   wrote(channel: Channel, sequence: number, message: OutgoingMessage): void {
@@ -67,8 +85,15 @@ export class Observer {
     channel.returned.delete(messageId);
     const [, sending] = message.routingKey === 'orders' ? (ownId.exec(messageId) ?? []) : [];
     if (sending === undefined) return;
-    if (Number(sending) <= channel.lastSending) this.#violates(`${messageId} was written out of order`);
-    channel.lastSending = Number(sending);
+    if (this.#answered.has(messageId)) this.#violates(`${messageId} was written again, though it was answered`);
+    // A request may have to wait for its reply queue first, which no other message does.
+    const kind = message.headers?.['surehop-answer'] === undefined ? 'plain' : 'request';
+    const firstWrite = this.#firstWrites.get(messageId) ?? this.#firstWrites.size;
+    this.#firstWrites.set(messageId, firstWrite);
+    const isInOrder = Number(sending) > channel.lastSendings[kind] && firstWrite > channel.lastFirstWrite;
+    if (!isInOrder) this.#violates(`${messageId} was written out of order`);
+    channel.lastSendings[kind] = Number(sending);
+    channel.lastFirstWrite = firstWrite;
   }
 
   returned(channel: Channel, messageId: string): void {

@@ -2,6 +2,7 @@ import type { Cancel, Clock, Driver, Effects } from '@surehop/core/internal';
 import { type FrameFate, type FrameInfo, type MemoryBroker, MemoryNetwork } from '@surehop/testing/internal';
 import { observed } from './observed-driver.ts';
 import type { Observer } from './observer.ts';
+import { settlePromises } from './promises.ts';
 import { type Random, stream } from './random.ts';
 
 export interface SimulatedProcessOptions {
@@ -32,7 +33,7 @@ export class SimulatedProcess {
   readonly network: MemoryNetwork;
   readonly random: Random;
   /** Decides about each frame. */
-  fateOf: () => FrameFate = passes;
+  fateOf: (frame: FrameInfo) => FrameFate = passes;
   #isAlive = true;
   /** What has become due while its event loop is blocked; undefined while it is not. */
   #backlog: (() => void)[] | undefined;
@@ -48,7 +49,7 @@ export class SimulatedProcess {
     const latency = stream(seed, `${name} latency`);
     this.network = new MemoryNetwork({ latencyMs: () => Math.floor(latency() * (latencyMs + 1)) });
     this.network.onFrame = (frame) => {
-      const fate = this.fateOf();
+      const fate = this.fateOf(frame);
       onFrame?.(frame, fate);
       return fate;
     };
@@ -101,7 +102,11 @@ export class SimulatedProcess {
   unblock(): void {
     const backlog = this.#backlog ?? [];
     this.#backlog = undefined;
-    for (const callback of backlog) this.#step(callback);
+    for (const callback of backlog) {
+      this.#step(callback);
+      // As between two timers of an event loop: what a first one ends has ended when a second one looks.
+      settlePromises();
+    }
     this.network.heal();
   }
 

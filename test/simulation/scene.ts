@@ -9,6 +9,19 @@ export interface Body {
 
 export const workQueue = 'orders';
 export const deadLetterQueue = 'orders.dead-letter';
+/** Where delayed messages end that find no way back, as while their queue is deleted. */
+export const delayParking = 'surehop.delay.v1.dead-letter';
+
+const replyQueues = 'surehop.replies.';
+
+export function isReplyQueue(name: string): boolean {
+  return name.startsWith(replyQueues);
+}
+
+/** Whose it is, by the name of the process. */
+export function replyQueueOwner(name: string): string {
+  return name.slice(replyQueues.length).replace(/-\d+$/, '');
+}
 
 /** What all who take part in a run share: its plan, its time, what has happened and what must not have. */
 export class Scene {
@@ -31,9 +44,14 @@ export class Scene {
     this.clock = clock;
     this.#onTrace = onTrace;
     this.unresolved = new Set(plan.messages.map(({ number }) => number));
-    const { type, deliveryLimit } = plan;
+    const { type, deliveryLimit, keys = 0 } = plan;
     const limit = type === 'quorum' ? { deliveryLimit } : {};
-    this.contract = defineQueue<Body>(workQueue, { type, ...limit, retry: { delaysMs } });
+    this.contract = defineQueue<Body>(workQueue, {
+      type,
+      ...limit,
+      singleActiveConsumer: keys > 0,
+      retry: { delaysMs },
+    });
   }
 
   get isTraced(): boolean {

@@ -1,7 +1,9 @@
-import { createConsumer, DeadLetter, type ReceivedMessage, RetryLater } from '@surehop/consumer';
+import { createConsumer, DeadLetter, type KeyedMessage, type ReceivedMessage, RetryLater } from '@surehop/consumer';
 import { sleep } from '@surehop/core/internal';
 import { connect, createPublisher, isSurehopError, type Publisher, type Rabbit } from '@surehop/publisher';
-import { type Behaviour, behaviours, delaysMs, type PlannedMessage } from './plan.ts';
+import type { AnswerBook, Call } from './answer-book.ts';
+import type { KeyOrder } from './key-order.ts';
+import { type Behaviour, behaviours, delaysMs, type PlannedMessage, type PlannedRequest } from './plan.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Body, Scene } from './scene.ts';
 
@@ -10,11 +12,23 @@ const log = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet
 
 /** What a promise may take beyond its deadline. */
 const lateMs = 250;
+/** What may wait in hand for earlier messages of its key, beyond what is handled. */
+const heldInOrder = 10;
 /** More calls of a handler for one message than this mean that its attempts are not counted. */
 const mostCalls = 60;
 
 /** What a handler exercises. */
 const exercising = Object.fromEntries(behaviours.map((one) => [one, `handler: ${one}`])) as Record<Behaviour, string>;
+
+/** What consumers have in common. */
+export interface Shared {
+  /** How often each message has killed a process. */
+  readonly killed: Map<number, number>;
+  /** How often a handler was called for each sending. */
+  readonly calls: Map<string, number>;
+  readonly keyOrder: KeyOrder;
+  readonly answers: AnswerBook;
+}
 
 /** What runs in a simulated process: connected, at work, until it is closed or killed. */
 export abstract class Service {
@@ -46,6 +60,9 @@ export abstract class Service {
   /** Messages that its publisher has on their way, while its process lives. */
   abstract readonly unconfirmed: number;
 
+  /** Calls of its publisher that wait for an answer, while its process lives. */
+  abstract readonly awaitedAnswers: number;
+
   protected abstract work(): Promise<void>;
 
   protected async connected(): Promise<Rabbit> {
@@ -61,12 +78,23 @@ export abstract class Service {
 export class PublishingService extends Service {
   readonly open = new Set<string>();
   readonly #share: (message: PlannedMessage) => boolean;
+  readonly #answers: AnswerBook;
   readonly #lateMs: number;
+  /** Calls of them have been given up once. */
+  readonly #abortedOnce = new Set<number>();
   #publisher: Publisher | undefined;
+  /** It takes no more messages: what is not stored is left for the one that comes after. */
+  isClosing = false;
 
-  constructor(scene: Scene, process: SimulatedProcess, share: (message: PlannedMessage) => boolean) {
+  constructor(
+    scene: Scene,
+    process: SimulatedProcess,
+    answers: AnswerBook,
+    share: (message: PlannedMessage) => boolean,
+  ) {
     super(scene, process);
     this.#share = share;
+    this.#answers = answers;
     const blocks = scene.plan.faults.filter(({ kind }) => kind === 'event loop blocked');
     // Nothing settles in a process that does not get to it.
     this.#lateMs = Math.max(lateMs, ...blocks.map(({ durationMs }) => lateMs + durationMs));
@@ -76,9 +104,14 @@ export class PublishingService extends Service {
     return this.process.isAlive ? (this.#publisher?.health().unconfirmed ?? 0) : 0;
   }
 
+  get awaitedAnswers(): number {
+    return this.process.isAlive ? (this.#publisher?.health().awaitedAnswers ?? 0) : 0;
+  }
+
   protected async work(): Promise<void> {
     const { plan, unresolved } = this.scene;
-    const publisher = createPublisher(await this.connected(), { maxUnconfirmed: plan.maxUnconfirmed });
+    const { maxUnconfirmed, maxAwaitedAnswers = 10_000 } = plan;
+    const publisher = createPublisher(await this.connected(), { maxUnconfirmed, maxAwaitedAnswers });
     this.#publisher = publisher;
     this.isAtWork = true;
     for (const message of plan.messages.filter(this.#share)) {
@@ -93,15 +126,18 @@ export class PublishingService extends Service {
     const { scene, process } = this;
     const { history, clock, plan, contract } = scene;
     const { deadlineMs } = plan;
-    while (process.isAlive && scene.unresolved.has(number)) {
+    const request = plan.requests?.find((one) => one.number === number);
+    while (process.isAlive && !this.isClosing && scene.unresolved.has(number)) {
       const id = scene.idOf(number);
       const at = clock.now();
-      history.add({ kind: 'published', id, at, dueAt: at + deadlineMs + this.#lateMs });
+      const waitMs = request === undefined ? deadlineMs : this.#waitMs(request);
+      history.add({ kind: 'published', id, at, dueAt: at + waitMs + this.#lateMs });
       this.open.add(id);
-      const rejected = await publisher
-        .publish(contract, { number }, { messageId: id, deadlineMs })
-        .then(() => undefined)
-        .catch((thrown: unknown) => thrown);
+      const sent =
+        request === undefined
+          ? publisher.publish(contract, { number }, { messageId: id, deadlineMs }).then(() => undefined)
+          : this.#ask(publisher, request, { id, at, waitMs });
+      const rejected = await sent.catch((thrown: unknown) => thrown);
       if (!process.isAlive) return;
       this.open.delete(id);
       scene.trace(
@@ -120,42 +156,72 @@ export class PublishingService extends Service {
       await sleep(process.effects.clock, 200);
     }
   }
+
+  #waitMs({ number, timeoutMs, abortMs = timeoutMs }: PlannedRequest): number {
+    return this.#abortedOnce.has(number) ? timeoutMs : Math.min(timeoutMs, abortMs);
+  }
+
+  /** Resolves once it is known to be stored, whatever became of it then. */
+  async #ask(
+    publisher: Publisher,
+    { number, timeoutMs }: PlannedRequest,
+    { id, at, waitMs }: Omit<Call, 'isClosing'>,
+  ): Promise<undefined> {
+    const { scene, process } = this;
+    const call = (): Call => ({ id, at, waitMs, isClosing: this.isClosing });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const abort = (): void => {
+      scene.exercise('request: aborted');
+      controller.abort(new Error('the caller has left'));
+    };
+    const cancel = waitMs < timeoutMs ? process.effects.clock.setTimeout(abort, waitMs) : () => undefined;
+    this.#abortedOnce.add(number);
+    try {
+      const answer = await publisher.publishAndWait(scene.contract, { number }, { messageId: id, timeoutMs, signal });
+      if (process.isAlive) this.#answers.answered(call(), answer);
+    } catch (thrown) {
+      scene.trace(() => `${process.name} ${id} asked in vain: ${String(thrown)}`);
+      if (process.isAlive && !this.#answers.rejected(call(), thrown)) throw thrown;
+    } finally {
+      cancel();
+    }
+    return undefined;
+  }
 }
 
 /** Handles messages as the plan says. */
 export class ConsumingService extends Service {
   readonly open: ReadonlySet<string> = new Set();
   readonly unconfirmed = 0;
+  readonly awaitedAnswers = 0;
   readonly #killed: Map<number, number>;
   readonly #calls: Map<string, number>;
+  readonly #keyOrder: KeyOrder;
+  readonly #answers: AnswerBook;
   readonly #onKill: () => void;
 
-  /**
-   * @param killed how often each message has killed a process
-   * @param calls how often a handler was called for each sending
-   * @param onKill ends the process
-   */
-  constructor(
-    scene: Scene,
-    process: SimulatedProcess,
-    shared: { readonly killed: Map<number, number>; readonly calls: Map<string, number> },
-    onKill: () => void,
-  ) {
+  /** @param onKill ends the process */
+  constructor(scene: Scene, process: SimulatedProcess, shared: Shared, onKill: () => void) {
     super(scene, process);
     this.#killed = shared.killed;
     this.#calls = shared.calls;
+    this.#keyOrder = shared.keyOrder;
+    this.#answers = shared.answers;
     this.#onKill = onKill;
   }
 
   protected async work(): Promise<void> {
     const rabbit = await this.connected();
-    const { concurrency, prefetch } = this.scene.plan;
-    const options = { concurrency, prefetch, handlerTimeoutMs: 2_000, handlerGraceMs: 500 };
+    const { concurrency, prefetch, keys = 0 } = this.scene.plan;
+    const order = { prefetch: prefetch + heldInOrder, orderBy: ({ body }: KeyedMessage<Body>) => body.number % keys };
+    const limits = { concurrency, prefetch, handlerTimeoutMs: 2_000, handlerGraceMs: 500 };
+    const options = keys === 0 ? limits : { ...limits, ...order };
     await createConsumer(rabbit, this.scene.contract, (message) => this.#handle(message), options);
     this.isAtWork = true;
   }
 
-  #handle(message: ReceivedMessage<Body>): Promise<void> | undefined {
+  #handle(message: ReceivedMessage<Body>): Promise<unknown> | undefined {
     const { scene, process } = this;
     const { attempt, properties } = message;
     const id = properties.messageId ?? '';
@@ -168,8 +234,12 @@ export class ConsumingService extends Service {
     const behaviour = planned?.behaviours[attempt - 1] ?? 'return';
     scene.exercise(exercising[behaviour]);
     scene.trace(() => `${process.name} handles ${id || 'a stranger'}, attempt ${attempt}: ${behaviour}`);
-    if (behaviour === 'throw at once') throw new Error('at once');
-    return this.#behave(behaviour, message);
+    const returned = process.isAlive ? this.#keyOrder.started(process, id) : () => undefined;
+    if (behaviour === 'throw at once') {
+      returned();
+      throw new Error(`at once: ${id}`);
+    }
+    return this.#behave(behaviour, message, calls).finally(returned);
   }
 
   #dies({ number, kills }: PlannedMessage): boolean {
@@ -181,16 +251,21 @@ export class ConsumingService extends Service {
     return true;
   }
 
-  async #behave(behaviour: Behaviour, { properties, signal }: ReceivedMessage<Body>): Promise<void> {
+  async #behave(behaviour: Behaviour, { properties, signal }: ReceivedMessage<Body>, call: number): Promise<unknown> {
     const { scene, process } = this;
     const { clock } = process.effects;
     await sleep(clock, behaviour === 'slow' ? 1_500 : Math.floor(process.random() * 50));
-    if (behaviour === 'throw') throw new Error('not now');
-    if (behaviour === 'dead-letter') throw new DeadLetter('never');
-    if (behaviour === 'retry-later') throw new RetryLater(1_500);
-    if (behaviour === 'hang') return sleep(clock, 1_000_000, signal);
     const id = properties.messageId ?? '';
+    if (behaviour === 'throw') throw new Error(`not now: ${id}`);
+    if (behaviour === 'dead-letter') throw new DeadLetter(`never: ${id}`);
+    if (behaviour === 'retry-later') throw new RetryLater(1_500, { reason: `later: ${id}` });
+    if (behaviour === 'hang') return sleep(clock, 1_000_000, signal);
     process.observer.handled(id);
-    if (process.isAlive) scene.history.add({ kind: 'handled', id, at: scene.clock.now() });
+    if (!process.isAlive) return undefined;
+    scene.history.add({ kind: 'handled', id, at: scene.clock.now() });
+    this.#keyOrder.finished(id);
+    const value = { id, call, by: process.name };
+    this.#answers.returned(id, process, value);
+    return value;
   }
 }

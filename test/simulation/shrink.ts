@@ -34,9 +34,10 @@ export async function shrink(plan: Plan, violations: readonly string[]): Promise
 
 /** Everything that is one step simpler, the largest steps first. */
 function* smaller(plan: Plan): Generator<Plan> {
-  const { messages, faults, strangers } = plan;
+  const { messages, faults, strangers, requests = [] } = plan;
   if (strangers.length > 0) yield { ...plan, strangers: [] };
   for (const rest of parts(faults)) yield { ...plan, faults: rest };
+  for (const rest of parts(requests)) yield { ...plan, requests: rest };
   for (const rest of parts(messages)) yield { ...plan, messages: rest };
   for (const rest of parts(strangers)) yield { ...plan, strangers: rest };
   if (plan.publishers > 1) yield { ...plan, publishers: plan.publishers - 1 };
@@ -55,6 +56,10 @@ function* smaller(plan: Plan): Generator<Plan> {
     { everyMs: 0 },
     { concurrency: 1, prefetch: 1 },
     { maxUnconfirmed: 100 },
+    { keys: 0 },
+    { deployments: [] },
+    { closings: [] },
+    { maxAwaitedAnswers: 10_000 },
     { deadlineMs: 30_000 },
   ] satisfies Partial<Plan>[]) {
     if (Object.entries(simple).some(([name, value]) => plan[name as keyof Plan] !== value))

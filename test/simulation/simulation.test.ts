@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { behaviours, faultKinds, type Plan, planOf, strangerKinds } from './plan.ts';
 import { World } from './world.ts';
@@ -25,6 +26,15 @@ test('300 runs: nothing is lost, stuck or hangs, and every fault, behaviour, str
     'deadLettered',
     'rejected: SUREHOP_PUBLISH_NOT_SENT',
     'rejected: SUREHOP_PUBLISH_UNKNOWN',
+    'rejected: SUREHOP_PUBLISHER_FULL',
+    'request: answered',
+    'request: dead-lettered',
+    'request: no answer',
+    'request: no answer before the end',
+    'request: aborted',
+    'closing',
+    'stranger: asks in vain',
+    'stranger: another clock',
   ];
   expect(wanted.filter((what) => (met[what] ?? 0) === 0)).toEqual([]);
 }, 60_000);
@@ -35,6 +45,21 @@ const regressions = new URL('regressions/', import.meta.url);
 test.each(readdirSync(regressions))('%s', async (file) => {
   const { plan } = JSON.parse(readFileSync(new URL(file, regressions), 'utf8')) as { why: string; plan: Plan };
   expect((await new World(plan).run()).violations).toEqual([]);
+});
+
+test('requests take nothing from the chance of anything else: a seed that is known stays what it was', () => {
+  let without = 0;
+  for (const seed of seeds(1, 200)) {
+    const plain = planOf(seed);
+    if (plain.requests !== undefined) continue;
+    without += 1;
+    const { requests, maxAwaitedAnswers, closings, ...rest } = planOf(seed, { requests: true });
+    expect(requests).toBeDefined();
+    const strangers = rest.strangers.filter(({ kind }) => kind !== 'asks in vain');
+    const faults = rest.faults.filter((fault) => plain.faults.some((one) => isDeepStrictEqual(one, fault)));
+    expect({ ...rest, strangers, faults }).toEqual(plain);
+  }
+  expect(without).toBeGreaterThan(100);
 });
 
 test('the same seed makes the same run', async () => {

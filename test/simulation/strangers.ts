@@ -1,12 +1,12 @@
 import type { MemoryBroker, PublishedMessage } from '@surehop/testing/internal';
-import type { strangerKinds } from './plan.ts';
+import type { Stranger } from './plan.ts';
 import { deadLetterQueue, type Scene, workQueue } from './scene.ts';
 
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const noJson = 'this is {no JSON';
 
 /** As other clients send them. */
-const messages: Readonly<Record<(typeof strangerKinds)[number], PublishedMessage>> = {
+const messages: Readonly<Record<Stranger['kind'], PublishedMessage>> = {
   'no json': { content: Buffer.from(noJson), properties: { messageId: 'stranger', contentType: 'application/json' } },
   'no id': { content: json({ number: -1 }) },
   'stale counts': {
@@ -25,6 +25,21 @@ const messages: Readonly<Record<(typeof strangerKinds)[number], PublishedMessage
   'another type': {
     content: Buffer.from([0, 255, 1]),
     properties: { messageId: 'stranger', contentType: 'image/png' },
+  },
+  // Of a consumer whose clock is far ahead: by ours it has failed in a time to come.
+  'another clock': {
+    content: json({ number: -1 }),
+    properties: { messageId: 'stranger' },
+    headers: {
+      'surehop-attempt': 1,
+      'surehop-failed-at': '2999-01-01T00:00:00.000Z',
+      'surehop-not-before': '2999-01-01T00:00:01.500Z',
+    },
+  },
+  'asks in vain': {
+    content: json({ number: -1 }),
+    properties: { messageId: 'stranger', replyTo: 'nobody' },
+    headers: { 'surehop-answer': 'wanted' },
   },
 };
 

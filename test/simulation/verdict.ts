@@ -1,7 +1,7 @@
 import type { Health } from '@surehop/core';
 import type { MemoryBroker } from '@surehop/testing/internal';
 import { delaysMs, type PlannedMessage, poisonKills } from './plan.ts';
-import { deadLetterQueue, type Scene } from './scene.ts';
+import { deadLetterQueue, delayParking, isReplyQueue, replyQueueOwner, type Scene } from './scene.ts';
 import type { Service } from './services.ts';
 
 /** Whether `health()` says that nothing befalls any more and nothing is left to do. */
@@ -24,7 +24,9 @@ function isWell({ links, publishers, consumers }: Health): boolean {
   return (
     links.publish.phase === 'open' &&
     links.consume.phase === 'open' &&
-    publishers.every(({ unconfirmed, waiting, stalledMs }) => unconfirmed + waiting + stalledMs === 0) &&
+    publishers.every(
+      ({ unconfirmed, waiting, stalledMs, awaitedAnswers }) => unconfirmed + waiting + stalledMs + awaitedAnswers === 0,
+    ) &&
     consumers.every(
       ({ phase, inHand, stuckHandlers, unstoredCopies }) =>
         phase === 'consuming' && inHand + stuckHandlers + unstoredCopies === 0,
@@ -33,7 +35,11 @@ function isWell({ links, publishers, consumers }: Health): boolean {
 }
 
 /** Every dead letter has to deserve it, and to say why it is one. */
-export function deadLetterViolations({ plan }: Scene, broker: MemoryBroker): string[] {
+export function deadLetterViolations(scene: Scene, broker: MemoryBroker): string[] {
+  return [...undeserved(scene, broker), ...parkedWithoutCause(scene, broker)];
+}
+
+function undeserved({ plan }: Scene, broker: MemoryBroker): string[] {
   if (!broker.queues().includes(deadLetterQueue)) return [];
   const found: string[] = [];
   // Between the declaration of the exchange and that of its binding, what comes back goes to the alternate exchange.
@@ -50,6 +56,26 @@ export function deadLetterViolations({ plan }: Scene, broker: MemoryBroker): str
     else if (!deserves(message, late)) found.push(`${id} is a dead letter without cause: ${JSON.stringify(headers)}`);
   }
   return found;
+}
+
+/**
+ * One reply queue for each process that waits for answers; when it has closed, none. What a process leaves that was killed,
+ * the broker deletes in time.
+ */
+export function replyQueueViolations(broker: MemoryBroker, services: readonly Service[], isClosed: boolean): string[] {
+  const most = isClosed ? 0 : 1;
+  return services.flatMap(({ process }) => {
+    const own = broker.queues().filter((name) => isReplyQueue(name) && replyQueueOwner(name) === process.name);
+    return own.length <= most ? [] : [`${process.name} has ${own.length} reply queues${isClosed ? ' left' : ''}`];
+  });
+}
+
+/** Only a queue that was deleted takes its way back with it; its messages then wait for a person where they are seen. */
+function parkedWithoutCause({ plan }: Scene, broker: MemoryBroker): string[] {
+  if (!broker.queues().includes(delayParking) || plan.faults.some(({ kind }) => kind === 'queue deleted')) return [];
+  return broker
+    .messages(delayParking)
+    .map(({ properties }) => `${properties.messageId} found no way back out of its delay`);
 }
 
 function deserves({ behaviours }: PlannedMessage, late: number): boolean {

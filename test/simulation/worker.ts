@@ -2,10 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { lightenSignals } from './abort-signal.ts';
 import { plant } from './mutants.ts';
-import type { FaultKind } from './plan.ts';
+import type { Wishes } from './plan.ts';
 
 export interface WorkerData {
-  readonly only: readonly FaultKind[];
+  readonly wishes: Wishes;
   readonly mutant: string | undefined;
   readonly first: boolean;
 }

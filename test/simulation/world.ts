@@ -1,15 +1,17 @@
 import { type FrameFate, type FrameInfo, MemoryBroker, VirtualClock } from '@surehop/testing/internal';
 import type { Remaining, Report } from '../faults/history.ts';
+import { AnswerBook } from './answer-book.ts';
 import { befall, restartMs } from './faults.ts';
+import { KeyOrder } from './key-order.ts';
 import { Observer } from './observer.ts';
 import type { Fault, Plan, PlannedMessage } from './plan.ts';
 import { SimulatedProcess } from './process.ts';
 import { settlePromises } from './promises.ts';
 import { stream } from './random.ts';
-import { deadLetterQueue, Scene } from './scene.ts';
-import { ConsumingService, PublishingService, type Service } from './services.ts';
+import { deadLetterQueue, delayParking, isReplyQueue, replyQueueOwner, Scene } from './scene.ts';
+import { ConsumingService, PublishingService, type Service, type Shared } from './services.ts';
 import { Strangers } from './strangers.ts';
-import { ailments, areWell, deadLetterViolations } from './verdict.ts';
+import { ailments, areWell, deadLetterViolations, replyQueueViolations } from './verdict.ts';
 
 export interface Outcome {
   readonly report: Report;
@@ -40,7 +42,7 @@ export class World {
   readonly #strangers: Strangers;
   /** Publishers first, then consumers; the latest in each place. */
   readonly #services: Service[] = [];
-  readonly #shared = { killed: new Map<number, number>(), calls: new Map<string, number>() };
+  readonly #shared: Shared;
   #drainedAt: number | undefined;
   #steps = 0;
   #begun = 0;
@@ -56,6 +58,12 @@ export class World {
       writeMs: () => Math.floor(writes() * plan.writeMs),
     });
     this.#strangers = new Strangers(this.#scene, this.#broker);
+    this.#shared = {
+      killed: new Map(),
+      calls: new Map(),
+      keyOrder: new KeyOrder(this.#scene, this.#broker),
+      answers: new AnswerBook(this.#scene, this.#broker),
+    };
   }
 
   async run(): Promise<Outcome> {
@@ -67,6 +75,14 @@ export class World {
       this.#schedule(fault);
       faultsEnd = Math.max(faultsEnd, fault.at + fault.durationMs);
     }
+    for (const { consumer, at } of plan.deployments ?? []) {
+      clock.setTimeout(() => this.#deploy(plan.publishers + (consumer % plan.consumers)), at);
+      faultsEnd = Math.max(faultsEnd, at);
+    }
+    for (const { publisher, at } of plan.closings ?? []) {
+      clock.setTimeout(() => this.#closeInOrder(publisher % plan.publishers), at);
+      faultsEnd = Math.max(faultsEnd, at);
+    }
     for (const { at } of plan.strangers) faultsEnd = Math.max(faultsEnd, at);
     const isDrained = (): boolean => clock.now() > faultsEnd && this.#staysDrained();
     await this.#until(isDrained, faultsEnd + drainedWithinMs, 'draining');
@@ -74,6 +90,7 @@ export class World {
     const isWell = (): boolean => areWell(this.#services);
     if (violations.size === 0) await this.#until(isWell, clock.now() + wellWithinMs, 'getting well');
     if (!isWell()) for (const ailment of ailments(this.#services)) this.#scene.violate(ailment);
+    for (const one of replyQueueViolations(this.#broker, this.#services, false)) this.#scene.violate(one);
     if (violations.size === 0) await this.#close();
     const report = this.#report();
     for (const kind of ['lost', 'phantom', 'hung'] as const) {
@@ -96,13 +113,49 @@ export class World {
     const traced = isTraced ? { onFrame } : {};
     const process = new SimulatedProcess({ name, seed, clock, broker: this.#broker, latencyMs, observer, ...traced });
     const service = isPublisher
-      ? new PublishingService(this.#scene, process, ({ number }: PlannedMessage) => number % plan.publishers === index)
+      ? new PublishingService(
+          this.#scene,
+          process,
+          this.#shared.answers,
+          ({ number }: PlannedMessage) => number % plan.publishers === index,
+        )
       : new ConsumingService(this.#scene, process, this.#shared, () => {
           const revive = this.#kill(index);
           clock.setTimeout(revive, restartMs);
         });
     this.#services[index] = service;
     service.start();
+  }
+
+  /** Ends a process as a new version does, which then starts. */
+  #deploy(index: number): void {
+    const service = this.#services[index] as Service;
+    if (!service.isAtWork) return; // it is just starting
+    this.#scene.exercise('deployment');
+    this.#scene.trace(() => `DEPLOYMENT of ${service.process.name}`);
+    void service.rabbit?.close().then(() => {
+      if (this.#services[index] === service) this.#kill(index)();
+    });
+  }
+
+  /** Ends a publisher: what it has under way is settled then, one way or the other, whatever else happens. */
+  #closeInOrder(index: number): void {
+    const service = this.#services[index] as PublishingService;
+    const { process, rabbit, isAtWork } = service;
+    if (!isAtWork || rabbit === undefined || service.isClosing) return;
+    this.#scene.exercise('closing');
+    this.#scene.trace(() => `CLOSING of ${process.name}`);
+    service.isClosing = true;
+    let isClosed = false;
+    this.#scene.clock.setTimeout(() => {
+      if (process.isAlive && !isClosed) this.#scene.violate(`${process.name} has not closed`);
+    }, closedWithinMs);
+    void rabbit.close().then(() => {
+      isClosed = true;
+      if (this.#services[index] !== service) return;
+      for (const id of service.open) this.#scene.violate(`${id} was left unsettled by close()`);
+      this.#kill(index)();
+    });
   }
 
   #schedule(fault: Fault): void {
@@ -151,8 +204,15 @@ export class World {
     return (
       this.#scene.unresolved.size === 0 &&
       this.#services.every(({ process, isAtWork }) => process.isAlive && isAtWork) &&
-      broker.isEmpty(deadLetterQueue)
+      broker.isEmpty(deadLetterQueue, delayParking, ...this.#abandonedReplyQueues())
     );
+  }
+
+  /** Of processes that have been killed: nobody takes their answers. */
+  #abandonedReplyQueues(): string[] {
+    if (this.#scene.plan.requests === undefined) return [];
+    const alive = new Set(this.#services.map(({ process }) => process.name));
+    return this.#broker.queues().filter((name) => isReplyQueue(name) && !alive.has(replyQueueOwner(name)));
   }
 
   async #close(): Promise<void> {
@@ -166,6 +226,7 @@ export class World {
     for (const { process } of this.#services) {
       if (process.timers > 0) this.#scene.violate(`${process.name} is closed and has ${process.timers} timers left`);
     }
+    for (const one of replyQueueViolations(this.#broker, this.#services, true)) this.#scene.violate(one);
   }
 
   /** In a turn of the event loop of its own, where promises can be made to settle. */
@@ -195,9 +256,10 @@ export class World {
   }
 
   #checkBounds(): void {
-    const { maxUnconfirmed } = this.#scene.plan;
-    for (const { unconfirmed } of this.#services) {
+    const { maxUnconfirmed, maxAwaitedAnswers = 0 } = this.#scene.plan;
+    for (const { unconfirmed, awaitedAnswers } of this.#services) {
       if (unconfirmed > maxUnconfirmed) this.#scene.violate(`${unconfirmed} unconfirmed at once`);
+      if (awaitedAnswers > maxAwaitedAnswers) this.#scene.violate(`${awaitedAnswers} answers awaited at once`);
     }
   }
 
@@ -207,7 +269,8 @@ export class World {
     for (const queue of this.#broker.queues()) {
       for (const { properties } of this.#broker.messages(queue)) {
         const id = properties.messageId ?? '';
-        if (queue === deadLetterQueue) history.add({ kind: 'dead-lettered', id, at: clock.now() });
+        if (queue === deadLetterQueue || queue === delayParking)
+          history.add({ kind: 'dead-lettered', id, at: clock.now() });
         else remaining.push({ id, queue });
       }
     }

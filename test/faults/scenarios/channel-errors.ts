@@ -145,7 +145,8 @@ export const channelErrorScenarios: readonly Scenario[] = [
   {
     name: 'channel-errors-publishing',
     situation: 'publishing to what is missing, forbidden or internal, and more than the broker takes',
-    duplicates: 'none',
+    // What was stored and not confirmed yet when the channel was closed is sent again: 236 of 2,977, on a busy machine.
+    duplicates: 'possible',
     // Red without `isAboutOneMessage` in packages/core/src/confirmed-channel.ts: whatever else goes to the exchange is
     // rejected too.
     async run(stage) {

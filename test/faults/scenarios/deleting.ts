@@ -74,8 +74,9 @@ export const deletingScenarios: readonly Scenario[] = [
       await traffic.consumer.resume();
       await traffic.flows();
       const figures = within(await traffic.finish(), { firstPublishedMs: 3_000 });
-      // On 3.10 a channel that knew the quorum queue of before may refuse the first messages to the one of now.
-      const allowed = stage.release === '3.10' && stage.type === 'quorum' ? ['SUREHOP_REFUSED'] : [];
+      // A channel that knew the quorum queue of before may refuse the first messages to the one of now: on 3.10 often, on
+      // 4.0 once in some 50 runs, on 4.3 never seen.
+      const allowed = stage.release !== '4.3' && stage.type === 'quorum' ? ['SUREHOP_REFUSED'] : [];
       const codes = Object.keys(figures.codes).filter((code) => !allowed.includes(code));
       assert.deepEqual(codes, ['SUREHOP_UNROUTABLE']);
       return figures;

@@ -76,7 +76,7 @@ export const exchangeDeletingScenarios: readonly Scenario[] = [
       'the exchanges behind retries and dead letters are deleted: what dies meanwhile arrives up to 180 s later',
     longOnly: true,
     duplicates: 'none',
-    // Red without `x-dead-letter-strategy` in packages/core/src/topology.ts: what the broker could not pass on is dropped.
+    // Red without `x-dead-letter-strategy` in packages/core/src/topology-parts.ts: what nobody takes is dropped.
     async run(stage) {
       const handle = ({ attempt, body }: Message): void => {
         if (attempt === 1 && body.number % 50 === 0) throw new Error('not at the first attempt');

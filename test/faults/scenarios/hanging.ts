@@ -77,8 +77,7 @@ export const hangingScenarios: readonly Scenario[] = [
           if (!redelivered) await opened;
         },
       });
-      // Before 4.3 the broker can close the channel twice, which ends the connection.
-      const lost = () => stage.said(lostSubscription) + stage.said('link is down');
+      const lost = () => ({ channel: stage.said(lostSubscription), link: stage.said('link is down') });
       traffic.stop();
       await eventually(() => assert.equal(traffic.consumer.health().inHand, 0), 10_000);
       // 4.3.6 forgets the limit of a message that comes while the timer of a settled one still runs.
@@ -88,11 +87,14 @@ export const hangingScenarios: readonly Scenario[] = [
       await slow;
       traffic.go();
       await traffic.recovers();
-      assert.equal(lost(), 1);
+      const before = lost();
+      // Before 4.3 the broker can close the channel twice, which ends the connection: with the first close or right after it.
+      const mostLinks = stage.release === '4.3' ? 0 : 1;
+      assert.ok(before.channel <= 1 && before.link <= mostLinks, `lost more than once: ${JSON.stringify(before)}`);
       open(); // the old handler returns: what it has done is not acknowledged any more
       await eventually(() => assert.equal(stage.said(tooLate), 1), 5_000);
       await traffic.flows(500);
-      assert.equal(lost(), 1, 'nothing is acknowledged late');
+      assert.deepEqual(lost(), before, 'nothing is acknowledged late');
       return within(await traffic.finish(), { duplicates: 1 });
     },
   },
