@@ -19,9 +19,9 @@ const report = process.env.SUREHOP_REPORT;
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Most of its time a test waits, and needs two fifths of a core; yet brokers share the cores: many more workers than
-    // this make time limits fail.
-    maxWorkers: 3,
+    // A test waits most of its time, yet it has brokers beside it, up to three at once. On two slow cores a third worker
+    // makes twenty processes wait for a core: brokers end connections with 541, and time limits fail.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A file that adds up what several runs have found reads this.
@@ -32,6 +32,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
           testTimeout: 10_000,
+          isolate: false, // they share nothing, and a process for each file costs more than all of the tests
         },
       },
       {

@@ -27,18 +27,34 @@ for (const file of readdirSync(reports).filter((name) => name.endsWith('.json'))
 
 // A step that failed counts as one, unless its own failed tests have been counted already; one that passed, if it has none.
 const testSteps = new Set(['tests', 'matrix']);
+const logOf = ({ name }) => stripVTControlCharacters(readFileSync(join(reports, `${name}.log`), 'utf8')).split('\n');
 for (const { name, code } of steps) {
   if (code === 0 && !testSteps.has(name)) total.passed += 1;
   if (code !== 0 && !(testSteps.has(name) && total.failed > 0)) total.failed += 1;
 }
 
 console.log('\n=== vitest');
-for (const { name } of steps.filter((step) => testSteps.has(step.name))) {
-  const log = stripVTControlCharacters(readFileSync(join(reports, `${name}.log`), 'utf8'));
-  for (const line of log.split('\n')) {
+for (const step of steps.filter(({ name }) => testSteps.has(name))) {
+  for (const line of logOf(step)) {
     if (/^matrix: \S+$/.test(line)) console.log(line);
     if (/^ *(Test Files|Tests|Errors|Duration) {2}/.test(line)) console.log(line);
   }
+}
+
+// Said once more at the end, where it is seen: which case failed, and the lines that follow it.
+const tellsOfFailure = /\bFAIL(ED)?\b|\bERROR\b|Error:|violat/;
+for (const step of steps.filter(({ code }) => code !== 0)) {
+  const lines = logOf(step);
+  const told = lines.filter((_, index) =>
+    lines.slice(Math.max(0, index - 4), index + 1).some((line) => tellsOfFailure.test(line)),
+  );
+  console.log(`\n=== failed: ${step.name}`);
+  console.log(
+    (told.length > 0 ? told : lines.slice(-20))
+      .slice(0, 60)
+      .map((line) => line.slice(0, 400))
+      .join('\n'),
+  );
 }
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

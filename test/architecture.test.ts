@@ -7,6 +7,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   publisher: ['@surehop/core'],
   consumer: ['@surehop/core'],
   outbox: ['@surehop/core', '@surehop/publisher', 'lru-cache', 'pg'],
+  'dead-letters': ['@surehop/core'],
+  cli: [
+    '@surehop/core',
+    '@surehop/publisher',
+    '@surehop/consumer',
+    '@surehop/dead-letters',
+    'commander',
+    '@clack/prompts',
+  ],
   testing: ['@surehop/core', 'pg', 'testcontainers'],
 };
 
@@ -42,7 +51,8 @@ const processWide: Readonly<Record<string, RegExp>> = {
 const maxLines = 350;
 const namesThatSayNothing = /(?:^|[/.-])(?:utils?|commons?|helpers?|misc)(?=[/.-])/;
 
-const libraries = membersOf('packages').filter((name) => name !== 'testing');
+/** `cli` is a program: the process, the clock and the environment are its own. */
+const libraries = membersOf('packages').filter((name) => name !== 'testing' && name !== 'cli');
 const inPackages = sourcesIn('packages');
 const everything = [...inPackages, ...sourcesIn('test'), ...sourcesIn('examples')];
 

@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { defineQueue, errorCodes } from '@surehop/core';
-import { brokerTraits, queueTopology } from '@surehop/core/internal';
+import { brokerTraits, queueTopology, sequenceHeaders } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
 import { resolveConsumerOptions } from '../packages/consumer/src/consumer-options.ts';
+import { resolveResequenceOptions } from '../packages/consumer/src/resequencing/resequence-options.ts';
+import { resolveReaderOptions } from '../packages/consumer/src/stream/reader-options.ts';
 import { headerNames } from '../packages/core/src/failure-record.ts';
 import { resolveConnectOptions } from '../packages/core/src/options.ts';
+import { mostHeld } from '../packages/dead-letters/src/holding.ts';
 import { resolveInboxOptions } from '../packages/outbox/src/inbox/inbox-options.ts';
 import { resolvePostgresOutboxOptions } from '../packages/outbox/src/postgres/postgres-outbox-options.ts';
 import { resolveRelayOptions } from '../packages/outbox/src/relay/relay-options.ts';
@@ -43,7 +46,8 @@ describe('docs/topology.md', () => {
 
 test('docs/wire-format.md has a row for each header of ours, and no other', () => {
   const rows = [...read('docs/wire-format.md').matchAll(/^\| `(surehop-[\w-]+)` \|/gm)].map(([, header]) => header);
-  expect(rows).toEqual(expect.arrayContaining(Object.values(headerNames)));
+  const ours = [...Object.values(headerNames), ...Object.values(sequenceHeaders)];
+  expect(rows).toEqual(expect.arrayContaining(ours));
   expect(rows.filter((header) => !sources.includes(`'${header}'`))).toEqual([]);
 });
 
@@ -81,9 +85,25 @@ describe.each([
   {
     of: 'createConsumer()',
     source: 'packages/consumer/src/consumer-options.ts',
-    type: 'ConsumerOptions',
+    type: 'ConsumerOptions<Out = unknown>',
     readme: 'packages/consumer/README.md',
-    defaults: { ...resolveConsumerOptions({}, false), prefetch: 'concurrency' },
+    defaults: { ...resolveConsumerOptions({}, false), prefetch: 'concurrency', afterDeadLetter: 'continue' },
+    without: [],
+  },
+  {
+    of: 'resequence',
+    source: 'packages/consumer/src/resequencing/resequence-options.ts',
+    type: 'ResequenceOptions',
+    readme: 'docs/resequencing.md',
+    defaults: resolveResequenceOptions({}),
+    without: [],
+  },
+  {
+    of: 'createStreamReader()',
+    source: 'packages/consumer/src/stream/reader-options.ts',
+    type: 'StreamReaderOptions',
+    readme: 'docs/streams.md',
+    defaults: resolveReaderOptions({}),
     without: [],
   },
   {
@@ -119,6 +139,22 @@ describe.each([
     defaults: resolveInboxOptions({}),
     without: ['retentionMs'],
   },
+  {
+    of: 'openDeadLetters()',
+    source: 'packages/dead-letters/src/dead-letters.ts',
+    type: 'DeadLettersOptions',
+    readme: 'packages/dead-letters/README.md',
+    defaults: { by: 'required', audit: 'required', acceptsDeliveryCount: false },
+    without: [],
+  },
+  {
+    of: 'browse() and groups()',
+    source: 'packages/dead-letters/src/browsing-options.ts',
+    type: 'BrowseOptions',
+    readme: 'packages/dead-letters/README.md',
+    defaults: { selection: 'all', limit: mostHeld },
+    without: [],
+  },
 ])('$readme', ({ of, source, type, readme, defaults, without }) => {
   const options = membersOf(read(source), type).filter((option) => !without.some((name) => name === option));
 
@@ -133,7 +169,11 @@ describe.each([
 const sources = [
   'packages/core/src/failure-record.ts',
   'packages/core/src/failure-headers.ts',
+  'packages/core/src/sequence-stamp.ts',
+  'packages/core/src/answer.ts',
+  'packages/core/src/delay-network.ts',
   'packages/consumer/src/copy-message.ts',
+  'packages/dead-letters/src/replay-headers.ts',
 ]
   .map(read)
   .join('\n');

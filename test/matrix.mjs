@@ -14,12 +14,31 @@ import { parseArgs } from 'node:util';
 import { enterRelease } from './release-folder.mjs';
 
 const image = '4.3'; // of the container that @surehop/testing starts
-// What depends on how a broker came to be: a container runs this alone where a node of its release runs everything.
-const ofTheWay = ['test/testing/', 'test/connection/', 'test/examples/'];
-// What starts brokers, shows examples or stands on a publisher depends on the release hardly at all: the oldest and the
-// newest run it.
-const ofNoRelease = ['testing', 'examples', 'outbox'];
+// What depends on how a broker came to be, and what shows examples: a container runs this alone where a node of its
+// release runs the rest.
+const ofTheWay = ['testing', 'connection', 'examples'];
+// What has its broker in memory, or none: `npm test` has run it.
+const withoutBroker = ['architecture', 'faults', 'memory', 'nemesis', 'simulation', 'wire'];
+// What starts brokers, shows examples, is a command or stands on a publisher depends on the release hardly at all: the
+// oldest and the newest run it.
+const ofNoRelease = [
+  'testing',
+  'examples',
+  'outbox',
+  'cli',
+  'interop',
+  'dead-letters',
+  'bench',
+  'two-way',
+  'resequencing',
+];
+// Giving messages back is another thing on each release.
+const ofEachRelease = ['browsing', 'foreign-queues', 'pass'].map((name) => `test/dead-letters/${name}.test.ts`);
+// A spool is a file before it is a publisher, and a benchmark compares libraries: one release is enough. (The rest of the
+// outbox is added by its files.)
+const ofOneRelease = ['bench', 'outbox'];
 const releases = process.env.RABBITMQ_RELEASES && resolve(process.env.RABBITMQ_RELEASES);
+const engineProgram = releases && join(releases, 'container-engine');
 const { positionals: wanted } = parseArgs({ allowPositionals: true });
 
 const legs = [...releaseLegs(), installedLeg(), containerLeg()].filter(
@@ -52,18 +71,39 @@ function releaseLegs() {
   const names = readdirSync(releases).filter((name) => /^\d+\.\d+$/.test(name));
   return names.map((name) => ({
     name,
-    enter() {
+    async enter() {
       const { path, leave } = pathOf(name);
-      const files = name === image ? [] : ofTheRelease();
+      const files = name === image ? await ofTheImage() : ofTheRelease();
       return { files, env: { ...asNode(name), PATH: path }, leave };
     },
   }));
 }
 
+/** What a node of the container's release leaves to it, if there will be one. */
+async function ofTheContainer() {
+  const isWanted = wanted.length === 0 || wanted.includes('container');
+  return isWanted && (hasEngineProgram() || (await engineAnswers())) ? ofTheWay : [];
+}
+
+/** Of the newest release, which runs nearly everything. */
+async function ofTheImage() {
+  const ofOutbox = readdirSync(new URL('outbox/', import.meta.url)).filter((name) =>
+    /^(?!spool).*\.test\.ts$/.test(name),
+  );
+  return [
+    ...foldersBut([...withoutBroker, ...ofOneRelease, ...(await ofTheContainer())]),
+    ...ofOutbox.map((name) => `test/outbox/${name}`),
+  ];
+}
+
 function ofTheRelease() {
+  return [...foldersBut([...withoutBroker, ...ofNoRelease]), ...ofEachRelease];
+}
+
+function foldersBut(leftOut) {
   const here = fileURLToPath(new URL('.', import.meta.url));
   const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.filter(({ name }) => !ofNoRelease.includes(name)).map(({ name }) => `test/${name}/`);
+  return folders.filter(({ name }) => !leftOut.includes(name)).map(({ name }) => `test/${name}/`);
 }
 
 /** PATH with a release's programs first, so that private nodes are of that release. */
@@ -99,7 +139,7 @@ function containerLeg() {
       const path = release && { PATH: release.path };
       const isRunAnyhow = legs.some(({ name }) => name === image);
       return {
-        files: isRunAnyhow ? ofTheWay : [],
+        files: isRunAnyhow ? ofTheWay.map((name) => `test/${name}/`) : [],
         env: { SUREHOP_BROKER: 'container', SUREHOP_EXPECT_VERSION: image, ...engine.env, ...path },
         leave() {
           release?.leave();
@@ -110,17 +150,20 @@ function containerLeg() {
   };
 }
 
+function hasEngineProgram() {
+  return engineProgram !== undefined && existsSync(engineProgram);
+}
+
 /** Stopped afterwards only if it was started here. */
 async function enterEngine() {
   if (await engineAnswers()) return { env: {} };
-  const program = releases && join(releases, 'container-engine');
-  if (!program || !existsSync(program)) return { missing: 'no container engine answers' };
+  if (!hasEngineProgram()) return { missing: 'no container engine answers' };
   const socketsBefore = listeningSockets();
-  const { status, stdout } = spawnSync(program, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (status !== 0) return { missing: `${program} exited with ${status}`, failed: true };
+  const { status, stdout } = spawnSync(engineProgram, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (status !== 0) return { missing: `${engineProgram} exited with ${status}`, failed: true };
   const env = Object.fromEntries([...stdout.matchAll(/\b([A-Z_]+)=(\S+)/g)].map(([, name, value]) => [name, value]));
   const wasThere = socketsBefore.includes(env.DOCKER_HOST?.replace('unix://', ''));
-  return { env, leave: wasThere ? undefined : () => spawnSync(program, ['stop'], { stdio: 'inherit' }) };
+  return { env, leave: wasThere ? undefined : () => spawnSync(engineProgram, ['stop'], { stdio: 'inherit' }) };
 }
 
 function asNode(version) {

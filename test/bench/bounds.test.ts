@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FrameRelay } from '../connection/frame-relay.ts';
 import { type Assignment, paces, queueRoles, type Word } from './assignment.ts';
-import { consumed, counted, endured, prefetch, type Report } from './bounds/counted-process.ts';
+import { consumed, counted, endured, failed, prefetch, type Report } from './bounds/counted-process.ts';
 import { NullConnection } from './null-broker/connection.ts';
 import type { Task } from './workloads.ts';
 
@@ -65,6 +65,18 @@ describe(`${consumed} messages consumed, prefetch ${prefetch}`, () => {
   test('are acknowledged by the hundred', () => {
     expect(acks / (2 * consumed)).toBeLessThanOrEqual(0.02);
     expect(report.consume.writes / consumed).toBeLessThanOrEqual(0.02);
+  });
+});
+
+describe(`${failed} messages that fail, prefetch ${prefetch}`, () => {
+  test('take two promises each: that of the handler, and what we make of it; none for the copy', () => {
+    expect(report.retry.promises / failed).toBeLessThanOrEqual(2.1);
+  });
+
+  test('take no timer each', () => expect(report.retry.timers / failed).toBeLessThanOrEqual(0.02));
+
+  test('are copied and acknowledged by the hundred', () => {
+    expect(report.retry.writes / failed).toBeLessThanOrEqual(0.03);
   });
 });
 

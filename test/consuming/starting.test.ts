@@ -1,4 +1,4 @@
-import { connect, createConsumer, defineQueue, type RawConsumerOptions } from '@surehop/consumer';
+import { type ConsumerOptions, connect, createConsumer, defineQueue, type RawConsumerOptions } from '@surehop/consumer';
 import { attachBroker, eventually, FaultProxy } from '@surehop/testing';
 import { connect as amqpConnect } from 'amqplib';
 import { afterAll, describe, expect, inject, test } from 'vitest';
@@ -28,14 +28,14 @@ describe('createConsumer()', () => {
     expect(names).toContain('orders.retry.600000');
   });
 
-  test.each<[string, RawConsumerOptions]>([
+  test.each<[string, RawConsumerOptions & ConsumerOptions]>([
     ['concurrency', { concurrency: 0 }],
     ['prefetch', { prefetch: 65_536 }],
     ['handlerTimeoutMs', { handlerTimeoutMs: 0.5 }],
     ['handlerGraceMs', { handlerGraceMs: -1 }],
     ['drainTimeoutMs', { drainTimeoutMs: Number.NaN }],
     ['startTimeoutMs', { startTimeoutMs: 2 ** 31 }],
-    ['concurrency', { concurency: 3 } as RawConsumerOptions],
+    ['concurrency', { concurency: 3 } as RawConsumerOptions & ConsumerOptions],
     ['retry', { retry: { delaysMs: [1] } }],
   ])('[%s] is checked, and unknown options are refused', async (option, options) => {
     await using on = await stage(broker);

@@ -11,7 +11,7 @@ import {
   postgresOutbox,
 } from '@surehop/outbox';
 import { connect } from '@surehop/publisher';
-import { attachBroker, attachPostgres, type Database } from '@surehop/testing';
+import { attachBroker, attachPostgres, type Database, eventually } from '@surehop/testing';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { lent, poolOf, transaction } from './stage.ts';
@@ -59,6 +59,18 @@ test('migrations that were published are not changed', () => {
         "0002-inbox",
         "ac7acf8a02896dda",
       ],
+      [
+        "0003-position",
+        "55414fa9b3b282d7",
+      ],
+      [
+        "0004-sequence",
+        "883bd632ee1d3c58",
+      ],
+      [
+        "0005-delay",
+        "4fb0393500caaa28",
+      ],
     ]
   `);
 });
@@ -70,7 +82,7 @@ test('migrate() applies what is missing, once, also when several do it at the sa
       return await migrate(one.client);
     }),
   );
-  expect(applied.flat()).toEqual(['0001-outbox', '0002-inbox']);
+  expect(applied.flat()).toEqual(['0001-outbox', '0002-inbox', '0003-position', '0004-sequence', '0005-delay']);
 });
 
 test('what needs a migration that is missing names it at start', async () => {
@@ -80,7 +92,8 @@ test('what needs a migration that is missing names it at start', async () => {
   await expect(createRelay(rabbit, postgresOutbox(pool))).rejects.toMatchObject(missing('0001-outbox'));
   await expect(createOutbox().check(pool)).rejects.toMatchObject(missing('0001-outbox'));
   await pool.query(migrations()[0]?.sql ?? '');
-  await createOutbox().check(pool);
+  await expect(createRelay(rabbit, postgresOutbox(pool))).rejects.toMatchObject(missing('0005-delay'));
+  await expect(createOutbox().check(pool)).rejects.toMatchObject(missing('0005-delay'));
   await expect(createInbox().check(pool)).rejects.toMatchObject(missing('0002-inbox'));
   expect(rabbit.health().relays).toEqual([]);
   await rabbit.close();
@@ -91,6 +104,27 @@ test('without a check it is told at the first message', async () => {
   await using one = await lent(pool);
   const publishing = transaction(one.client, (tx) => createOutbox().publish(tx, orders, 'x'));
   await expect(publishing).rejects.toMatchObject({ code: 'SUREHOP_STORE_NOT_MIGRATED' });
+});
+
+test('an outbox of an earlier release takes messages without a delay, and once it is migrated all of them', async () => {
+  const vhost = await broker.vhost();
+  await using rabbit = await connect({ url: vhost.url() });
+  await using one = await lent(pool);
+  for (const { sql } of migrations().slice(0, 4)) await pool.query(sql);
+  const add = (messageId: string, delay = {}) =>
+    transaction(one.client, (tx) => createOutbox().publish(tx, orders, 'x', { messageId, ...delay }));
+  await add('before');
+  await expect(add('delayed', { delayMs: 300 })).rejects.toMatchObject({
+    code: 'SUREHOP_STORE_NOT_MIGRATED',
+    message: expect.stringContaining('0005-delay'),
+  });
+  expect(await migrate(one.client)).toEqual(['0005-delay']);
+  await add('delayed', { delayMs: 300 });
+  const relay = await createRelay(rabbit, postgresOutbox(pool), { contracts: [orders] });
+  await eventually(async () => expect(await vhost.messageIds('orders')).toEqual(['before', 'delayed']), 10_000);
+  await relay.close();
+  await rabbit.close();
+  await vhost.close();
 });
 
 test('[schema] everything is in the schema that was asked for', async () => {

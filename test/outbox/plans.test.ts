@@ -53,6 +53,7 @@ const soon = new Date(Date.now() - 36_000_000);
 
 test.each<[string, string, unknown[]]>([
   ['add', statements.add, message],
+  ['add with a delay', statements.addDelayed, [...message, 60_000]],
   ['add in order', statements.addInOrder, message],
   ['look at the same message', statements.sameMessage, ['s1', Buffer.from('x'), '', 'q']],
   ['take', statements.take, [500, 125, '', 100, 1_000_000, 3_600_000]],

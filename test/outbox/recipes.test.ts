@@ -110,6 +110,18 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
     expect(rows[0]?.properties).toMatchObject({ type: 't', contentType: 'application/json', deliveryMode: 2 });
   });
 
+  test('a delay counts from the call, whatever the library makes of its number', async () => {
+    await using lib = open();
+    for (const delayMs of [60_000, 3_600_000]) {
+      const messageId = `${name} ${delayMs}`;
+      await lib.within((tx) => outbox.publish(tx, orders, {}, { messageId, delayMs }));
+      const left = 'SELECT extract(epoch FROM deliver_at - created_at)::float8 * 1000 AS ms';
+      const [row] = await store.rows<{ ms: number }>(`${left} FROM surehop.outbox WHERE message_id = $1`, [messageId]);
+      expect(row?.ms).toBeLessThanOrEqual(delayMs);
+      expect(row?.ms).toBeGreaterThan(delayMs - 10_000);
+    }
+  });
+
   test('a transaction that has ended is refused, and one that has failed', async () => {
     await using lib = open();
     const late = outbox.publish(await lib.stale(), orders, {}, { messageId: `${name} late` });

@@ -21,6 +21,8 @@ export interface SpoolChildAssignment {
   /** Rests so long after each of these groups, in milliseconds. @default 0 */
   readonly pauseMs?: number;
   readonly bodyBytes: number;
+  /** Of each message. @default none */
+  readonly delayMs?: number;
 }
 
 /** One line of what the process says. */
@@ -88,7 +90,8 @@ export class SpoolChild implements AsyncDisposable {
 
 async function main(assignment: SpoolChildAssignment): Promise<void> {
   const { file, url, queue = 'orders', prefix = 'm', from = 1, count = Number.POSITIVE_INFINITY } = assignment;
-  const { together, bodyBytes, pauseMs = 0 } = assignment;
+  const { together, bodyBytes, pauseMs = 0, delayMs } = assignment;
+  const delayed = delayMs === undefined ? {} : { delayMs };
   const rabbit = url === undefined ? new Promise<never>(() => undefined) : connect({ url, waitMs: 2 ** 31 });
   const publisher = await createSpoolingPublisher(rabbit, { file });
   const orders = defineQueue<string>(queue);
@@ -102,7 +105,7 @@ async function main(assignment: SpoolChildAssignment): Promise<void> {
     );
     await Promise.all(
       ids.map((id) =>
-        publisher.publish(orders, `${id} ${body}`, { messageId: id }).then(
+        publisher.publish(orders, `${id} ${body}`, { messageId: id, ...delayed }).then(
           ({ storedBy }) => say({ id, storedBy }),
           ({ code }: { code: string }) => say({ id, code }),
         ),

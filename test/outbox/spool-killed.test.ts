@@ -73,7 +73,7 @@ test.runIf(hasStrace)(
   async () => {
     const file = join(folder(), 'spool');
     contentsOf(file); // made before, at the disk's own pace
-    const syncMs = 200;
+    const syncMs = 500;
     const inject = `inject=fsync,fdatasync:delay_enter=${syncMs * 1_000}`;
     const slowly = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject];
     const groups = 8;

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { run, step } from './shell.mjs';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -32,8 +32,9 @@ export async function tryAsNewUser({ folder, packages, programs, versions, broke
   const tarballs = packages.map(({ tarball }) => tarball);
   const others = programs.flatMap((code) => [...code.matchAll(/from '([^'.]+)'/g)].map(([, name]) => name));
   const extra = [...new Set(others)].filter((name) => !name.startsWith('@surehop/') && !name.startsWith('node:'));
-  const importAll = packages.map(({ name }) => `import * as ${name.replace(/\W/g, '_')} from '${name}';`);
-  const useAll = packages.map(
+  const libraries = packages.filter(({ isLibrary }) => isLibrary);
+  const importAll = libraries.map(({ name }) => `import * as ${name.replace(/\W/g, '_')} from '${name}';`);
+  const useAll = libraries.map(
     ({ name }) =>
       `if (Object.keys(${name.replace(/\W/g, '_')}).length === 0) throw new Error('${name} exports nothing');`,
   );
@@ -63,6 +64,9 @@ export async function tryAsNewUser({ folder, packages, programs, versions, broke
 
   for (const [version, node] of Object.entries(versions)) {
     await step(`Node ${version}: imports every package`, () => run(node, ['out/all.js'], { cwd: folder }));
+    for (const program of packages.flatMap(({ programs: own }) => own)) {
+      await step(`Node ${version}: ${program}`, () => tryProgram(folder, node, program, brokerUrl));
+    }
     for (const index of programs.keys()) {
       const files = { JavaScript: `program-${index + 1}.js`, TypeScript: `out/program-${index + 1}.js` };
       for (const [language, file] of Object.entries(files)) {
@@ -74,3 +78,23 @@ export async function tryAsNewUser({ folder, packages, programs, versions, broke
     }
   }
 }
+
+/** As npm has put it on PATH, by the Node that is found there. It declares, publishes and consumes. */
+async function tryProgram(folder, node, program, brokerUrl) {
+  const env = {
+    AMQP_URL: await brokerUrl(),
+    PATH: [dirname(node), join(folder, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+  };
+  const limits = { cwd: folder, env, limitMs: 60_000 };
+  writeFileSync(join(folder, 'contracts.js'), contracts);
+  writeFileSync(join(folder, 'message.ndjson'), '{"body":{"n":1}}\n');
+  const commands = [
+    `topology apply --contracts contracts.js`,
+    `publish trial --file message.ndjson`,
+    `consume trial --limit 1`,
+    `dlq list trial`,
+  ];
+  for (const command of commands) await run(program, command.split(' '), limits);
+}
+
+const contracts = `import { defineQueue } from '@surehop/core';\nexport const trial = defineQueue('trial');\n`;

@@ -51,7 +51,8 @@ describe('[deadlineMs] a publish that was never written', () => {
     opened.proxy.cut();
     const startedAt = performance.now();
     expect(await fates([impatient.publish(orders, 1)])).toEqual(['SUREHOP_PUBLISH_NOT_SENT']);
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(199);
+    // Node's timers count whole milliseconds from the beginning of the event loop's turn, so that they may be this early.
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(195);
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     opened.proxy.heal();
   });
@@ -84,7 +85,7 @@ describe('[deadlineMs] a publish that was written and not answered', () => {
     opened.proxy.heal();
     opened.proxy.cut();
     expect(await fates([opened.publisher.publish(orders, 4)])).toEqual([0]);
-    expect(opened.publisher.health()).toEqual({ unconfirmed: 0, waiting: 0, stalledMs: 0 });
+    expect(opened.publisher.health()).toEqual({ unconfirmed: 0, waiting: 0, stalledMs: 0, awaitedAnswers: 0 });
   });
 });
 

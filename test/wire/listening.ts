@@ -9,8 +9,8 @@ export function listeningTo(): { readonly listeners: ChannelListeners; readonly 
     },
     onReturn: (messageId, code, text) => void told.push(`return ${messageId} ${code} ${text}`),
     onDelivery: (delivered) => {
-      const { properties, headers, content } = delivered;
-      told.push(`delivery ${JSON.stringify({ ...delivered, properties, headers, content: [...content] })}`);
+      const { properties, headers, content, ...fields } = delivered;
+      told.push(`delivery ${JSON.stringify({ ...fields, properties, headers, content: [...content] })}`);
     },
     onCancel: (tag) => void told.push(`cancel ${tag}`),
     onClosed: (cause) => void told.push(`closed: ${cause?.scope}`),

@@ -1,4 +1,10 @@
-import { amqplibDriver, type DriverChannel, type OutgoingMessage } from '@surehop/core/internal';
+import {
+  amqplibDriver,
+  type DriverChannel,
+  EncodedMessage,
+  type OutgoingMessage,
+  retryHeaderBytes,
+} from '@surehop/core/internal';
 import { eventually } from '@surehop/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -79,8 +85,31 @@ const message = fc.record({
   properties,
   headers: fc.option(headers as fc.Arbitrary<Record<string, unknown>>, { nil: undefined }),
 }) as fc.Arbitrary<OutgoingMessage>;
+const none = { bytes: Buffer.alloc(4), start: 4, end: 4, value: () => undefined };
+/** A retry whose headers are encoded already; amqplib has them decoded. */
+const encoded = fc
+  .tuple(text, content, properties, fc.constantFrom(0, 900, 4_000))
+  .map(([error, body, given, more]) => {
+    const described = { ...given, deliveryMode: 2, messageId: 'm' } as OutgoingMessage['properties'];
+    const failure = {
+      properties: {},
+      failedAttempts: 1,
+      failedAt: 0,
+      consumer: 'c',
+      exchange: '',
+      routingKey: 'orders',
+    };
+    const thrown = new Error(error + 'x'.repeat(more));
+    const bytes = retryHeaderBytes({ ...failure, error: thrown, queue: 'orders', limitBytes: 60_000 }, none);
+    if (bytes === undefined) throw new Error('no headers');
+    return new EncodedMessage('', 'orders.retry.1000', body, described, bytes);
+  });
 /** A message, or something that amqplib itself writes to the channel. */
-const step = fc.oneof({ weight: 6, arbitrary: message }, fc.constantFrom('ack', 'nack', 'reject'));
+const step = fc.oneof(
+  { weight: 5, arbitrary: message },
+  { weight: 2, arbitrary: encoded },
+  fc.constantFrom('ack', 'nack', 'nack all', 'reject'),
+);
 
 describe.each([4_096, 8_192, 131_072])('frames of at most %d bytes', (frameMax) => {
   const byKind = new Map<'fast' | 'amqplib', { channel: DriverChannel; client: Client }>();
@@ -118,6 +147,7 @@ describe.each([4_096, 8_192, 131_072])('frames of at most %d bytes', (frameMax) 
       try {
         if (one === 'ack') channel.ack(2 ** 32 + index, index % 2 === 0);
         else if (one === 'nack') channel.nack(index, index % 2 === 0);
+        else if (one === 'nack all') channel.nack(index, index % 2 === 0, true);
         else if (one === 'reject') channel.reject(index, index % 2 === 0);
         else if (typeof one === 'object') channel.publish(one);
       } catch (error) {

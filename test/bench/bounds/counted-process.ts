@@ -1,21 +1,28 @@
 // Publishes to and consumes from a null broker and counts what that takes; tells it over IPC. A process of its own, so
 // that nothing else is counted, and the heap is ours.
 import { createConsumer } from '@surehop/consumer';
-import { connect, createPublisher, defineQueue } from '@surehop/publisher';
+import { type Codec, connect, createPublisher, defineQueue, type Logger } from '@surehop/publisher';
 import { Counter, type Counts } from './counts.ts';
 
 export interface Report {
   readonly publish: Counts;
   readonly publishMany: Counts;
   readonly consume: Counts;
+  /** Of messages that fail, each of which becomes a copy. */
+  readonly retry: Counts;
   /** In bytes, after a collection, over the messages that went through meanwhile. */
   readonly heapGrown: number;
 }
 
 export const counted = 1_000;
 export const consumed = 20_000;
+export const failed = 5_000;
 export const endured = 100_000;
 export const prefetch = 500;
+
+const nothing = (): void => undefined;
+const quiet: Logger = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: console.error };
+const bytes: Codec = { contentType: 'a/b', encode: (body) => body as Uint8Array, decode: (content) => content };
 
 const url = process.argv[2];
 if (url !== undefined) {
@@ -24,7 +31,7 @@ if (url !== undefined) {
 }
 
 async function measure(to: string): Promise<Report> {
-  const rabbit = await connect({ url: to });
+  const rabbit = await connect({ url: to, log: quiet });
   const publisher = createPublisher(rabbit);
   const orders = defineQueue<number>('orders');
   const all = async (count: number): Promise<void> => {
@@ -55,22 +62,34 @@ async function measure(to: string): Promise<Report> {
       onGoal = resolve;
     });
   const warm = reached();
-  await createConsumer(
-    rabbit,
-    { queue: 'orders', raw: true },
-    async () => {
-      handled += 1;
-      if (handled === goal) onGoal();
-    },
-    { concurrency: prefetch },
-  );
+  const count = (): void => {
+    handled += 1;
+    if (handled === goal) onGoal();
+  };
+  const concurrency = prefetch;
+  const consumer = await createConsumer(rabbit, { queue: 'orders', raw: true }, async () => count(), { concurrency });
   await warm;
   const consume = await counter.during(() => {
     goal = handled + consumed;
     return reached();
   });
+  await consumer.close();
+
+  goal = handled + failed;
+  const failing = reached();
+  const error = new Error('not this time');
+  const fail = async (): Promise<void> => {
+    count();
+    throw error;
+  };
+  await createConsumer(rabbit, defineQueue('failing', { codec: bytes }), fail, { concurrency });
+  await failing;
+  const retry = await counter.during(() => {
+    goal = handled + failed;
+    return reached();
+  });
   await rabbit.close();
-  return { publish, publishMany, consume, heapGrown };
+  return { publish, publishMany, consume, retry, heapGrown };
 }
 
 function heapAfterCollection(): number {
