@@ -5,7 +5,7 @@ import {
   memoryPositionStore,
   type ResequenceOptions,
 } from '@surehop/consumer';
-import { createPublisher, isSurehopError, type SequenceStore } from '@surehop/publisher';
+import { createPublisher, isSurehopError, type Publisher, type Rabbit, type SequenceStore } from '@surehop/publisher';
 import { createTestBroker, eventually, type TestBroker } from '@surehop/testing';
 import { describe, expect, test } from 'vitest';
 import { keepingLogger } from '../connection/lines.ts';
@@ -40,6 +40,17 @@ function send(broker: TestBroker, ...numbers: number[]): void {
     const headers = { 'surehop-sequence': number, 'surehop-sequence-key': 'k', 'surehop-sequence-run': 'r' };
     broker.publish('', 'orders', number, { properties: { messageId: `m-${number}` }, headers });
   }
+}
+
+/** Nothing is sent until the function is called that it resolves with. */
+async function blockedBroker(broker: TestBroker, rabbit: Rabbit, publisher: Publisher): Promise<() => Promise<void>> {
+  broker.setAlarm('memory', true);
+  const first = publisher.publish(orders, 2);
+  await eventually(() => expect(rabbit.health().links.publish.blocked).toBe(true));
+  return async () => {
+    broker.setAlarm('memory', false);
+    await first;
+  };
 }
 
 describe('a consumer that resequences', () => {
@@ -212,21 +223,43 @@ describe('a publisher', () => {
     const rabbit = await broker.connect(silent);
     const publisher = createPublisher(rabbit);
     await publisher.publish(orders, 1, { sequence: 'a' });
-    broker.setAlarm('memory', true);
-    const blocked = publisher.publish(orders, 2).catch((error: unknown) => error);
-    await eventually(() => expect(rabbit.health().links.publish.blocked).toBe(true));
+    const unblock = await blockedBroker(broker, rabbit, publisher);
     const lost = [3, 4].map((body) =>
       publisher.publish(orders, body, { sequence: 'a', deadlineMs: 1_000 }).catch((error: unknown) => error),
     );
     await broker.advanceBy(2_000);
     const codes = (await Promise.all(lost)).map((error) => isSurehopError(error, 'SUREHOP_PUBLISH_NOT_SENT'));
     expect(codes).toEqual([true, true]);
-    broker.setAlarm('memory', false);
-    await blocked;
+    await unblock();
     await publisher.publish(orders, 5, { sequence: 'a' });
     expect(stamps(broker).filter(([key]) => key === 'a')).toEqual([
       ['a', 1],
       ['a', 2],
+    ]);
+  });
+
+  test('keeps the number of an id that may be stored with it: by an earlier call, or by one beside', async () => {
+    await using broker = createTestBroker();
+    const rabbit = await broker.connect(silent);
+    const publisher = createPublisher(rabbit);
+    const publish = (messageId: string, deadlineMs = 60_000) =>
+      publisher.publish(orders, 1, { sequence: 'a', messageId, deadlineMs });
+    await publish('m-1');
+    const unblock = await blockedBroker(broker, rabbit, publisher);
+    const again = publish('m-1', 1_000).catch((error: unknown) => error);
+    await broker.advanceBy(2_000);
+    expect(isSurehopError(await again, 'SUREHOP_PUBLISH_NOT_SENT')).toBe(true);
+    const lost = publish('m-2', 1_000).catch((error: unknown) => error);
+    const beside = publish('m-2');
+    await broker.advanceBy(2_000);
+    expect(isSurehopError(await lost, 'SUREHOP_PUBLISH_NOT_SENT')).toBe(true);
+    await unblock();
+    await beside;
+    await publish('m-3');
+    expect(stamps(broker).filter(([key]) => key === 'a')).toEqual([
+      ['a', 1],
+      ['a', 2],
+      ['a', 3],
     ]);
   });
 

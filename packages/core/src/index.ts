@@ -71,5 +71,5 @@ export { definePartitions, type PartitionedQueue, type PartitionOptions } from '
 export { memoryPositionStore, type PositionStore } from './position-store.ts';
 export { type CloseOptions, connect, type Rabbit } from './rabbit.ts';
 export type { SequencePoint } from './sequence-stamp.ts';
-export type { SequenceStore, SequenceTicket } from './sequence-store.ts';
+export type { SequenceStore, SequenceTicket, TakenNumber } from './sequence-store.ts';
 export { defineStream, type StreamContract, type StreamOptions } from './stream-contract.ts';

@@ -6,6 +6,11 @@ export interface SequenceTicket {
   readonly number: number;
 }
 
+export interface TakenNumber extends SequenceTicket {
+  /** False when the message id had the number already and it was not given back: a queue may hold the message with it. */
+  readonly isNew: boolean;
+}
+
 /**
  * Gives the messages of a publisher their numbers in sequences. `@surehop/outbox` has one in an SQLite file.
  *
@@ -17,7 +22,7 @@ export interface SequenceTicket {
  * - `notStored` gives a number back, if no later one was given: then the next message gets it. Otherwise it stays with its id.
  */
 export interface SequenceStore {
-  take(sequence: string, messageId: string): SequenceTicket | Promise<SequenceTicket>;
-  /** The message with this id is certainly in no queue. */
+  take(sequence: string, messageId: string): TakenNumber | Promise<TakenNumber>;
+  /** The message with this id is certainly in no queue, and never was. */
   notStored(sequence: string, messageId: string): void | Promise<void>;
 }

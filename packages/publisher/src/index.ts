@@ -51,6 +51,7 @@ export {
   type StreamContract,
   type StreamOptions,
   SurehopError,
+  type TakenNumber,
   TopologyMismatchError,
   type TopologyMode,
   UnknownOutcomeError,

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { type SequenceTicket, SurehopError } from '@surehop/core';
+import { SurehopError, type TakenNumber } from '@surehop/core';
 
 /** In the header of every such file, so that no other SQLite database is taken for one. */
 const applicationId = 0x53_48_53_51; // "SHSQ"
@@ -64,8 +64,8 @@ export class SequenceDatabase {
   }
 
   /** @param newRun of a sequence that nobody has used */
-  take(name: string, messageId: string, newRun: string): SequenceTicket {
-    const known = this.#get('SELECT number FROM number WHERE name = ? AND message_id = ?', name, messageId);
+  take(name: string, messageId: string, newRun: string): TakenNumber {
+    const known = this.#get('SELECT number, unused FROM number WHERE name = ? AND message_id = ?', name, messageId);
     const step = known === undefined ? 1 : 0;
     const row = this.#get(
       'INSERT INTO sequence VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET last = last + ? RETURNING run, last',
@@ -76,12 +76,12 @@ export class SequenceDatabase {
     const run = String(row?.run);
     if (known !== undefined) {
       this.#run('UPDATE number SET unused = 0 WHERE name = ? AND message_id = ?', name, messageId);
-      return { run, number: Number(known.number) };
+      return { run, number: Number(known.number), isNew: known.unused === 1 };
     }
     const number = Number(row?.last);
     this.#run('INSERT INTO number VALUES (?, ?, ?, 0)', name, messageId, number);
     this.#run('DELETE FROM number WHERE name = ? AND number <= ?', name, number - knownIds);
-    return { run, number };
+    return { run, number, isNew: true };
   }
 
   notStored(name: string, messageId: string): void {

@@ -39,6 +39,15 @@ describe('sequences', () => {
     expect(await numbers('e')).toEqual([3]);
   });
 
+  test('say whether an id had its number before', async () => {
+    using file = openSequenceFile(newFile());
+    const { sequences } = file;
+    const isNew = async (id: string) => (await sequences.take('s', id)).isNew;
+    expect([await isNew('a'), await isNew('b'), await isNew('a')]).toEqual([true, true, false]);
+    await sequences.notStored('s', 'a'); // not the last one: it stays with its id
+    expect([await isNew('a'), await isNew('a')]).toEqual([true, false]);
+  });
+
   test('know the last thousand ids of each', async () => {
     using file = openSequenceFile(newFile());
     const ids = Array.from({ length: 1_100 }, (_, index) => `m-${index + 1}`);

@@ -1,4 +1,4 @@
-import { type PositionStore, type SequenceStore, type SequenceTicket, SurehopError } from '@surehop/core';
+import { type PositionStore, type SequenceStore, SurehopError, type TakenNumber } from '@surehop/core';
 import { asError, integer, nonEmptyString, systemEffects } from '@surehop/core/internal';
 import { SequenceDatabase } from './sequence-database.ts';
 
@@ -43,7 +43,7 @@ class OpenSequenceFile implements SequenceFile {
     this.#database = database;
     this.sequences = {
       take: (sequence, messageId) =>
-        this.#write<SequenceTicket>(() => database.take(sequence, messageId, systemEffects.newId())),
+        this.#write<TakenNumber>(() => database.take(sequence, messageId, systemEffects.newId())),
       notStored: (sequence, messageId) => this.#write(() => database.notStored(sequence, messageId)),
     };
     this.positions = {

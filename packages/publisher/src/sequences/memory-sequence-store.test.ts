@@ -13,6 +13,14 @@ test('each new message id gets the next number, one that has a number the same',
   expect(store.take('another', 'a')).toMatchObject({ run: 'run-2', number: 1 });
 });
 
+test('says whether an id had its number before', () => {
+  const { store } = opened();
+  const isNew = (id: string): boolean => store.take('s', id).isNew;
+  expect(['a', 'b', 'a'].map(isNew)).toEqual([true, true, false]);
+  store.notStored('s', 'a'); // not the last one: it stays with its id
+  expect(['a', 'a'].map(isNew)).toEqual([true, false]);
+});
+
 test('the last number is given to the next message when it was not used', () => {
   const { store, numbers } = opened();
   numbers('a', 'b');

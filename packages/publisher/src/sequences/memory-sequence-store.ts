@@ -1,4 +1,4 @@
-import type { SequenceStore, SequenceTicket } from '@surehop/core';
+import type { SequenceStore, SequenceTicket, TakenNumber } from '@surehop/core';
 
 /** One sequence. */
 interface Numbering {
@@ -30,19 +30,19 @@ export class MemorySequenceStore implements SequenceStore {
     this.#most = most;
   }
 
-  take(sequence: string, messageId: string): SequenceTicket {
+  take(sequence: string, messageId: string): TakenNumber {
     const numbering = this.#numberingOf(sequence);
     const id = idIn(sequence, messageId);
     const before = this.#known.get(id);
     if (before?.numbering === numbering) {
-      numbering.unused.delete(before.number);
-      return before;
+      const isNew = numbering.unused.delete(before.number);
+      return { run: before.run, number: before.number, isNew };
     }
     numbering.last += 1;
     const ticket = { run: numbering.run, number: numbering.last, numbering };
     this.#known.set(id, ticket);
     if (this.#known.size > this.#most) this.#forgetOldest();
-    return ticket;
+    return { run: ticket.run, number: ticket.number, isNew: true };
   }
 
   notStored(sequence: string, messageId: string): void {

@@ -5,6 +5,7 @@ import {
   type SequenceStore,
   type SequenceTicket,
   SurehopError,
+  type TakenNumber,
 } from '@surehop/core';
 import { errorFields, type OutgoingMessage, sequenceHeaders, stampOf } from '@surehop/core/internal';
 import type { Answer, Contract } from '../pending.ts';
@@ -41,10 +42,20 @@ export interface Numbered {
   readonly answer: Answer;
 }
 
+/** What is under way with one message id: one call, or several of a caller who does not wait. */
+interface Use {
+  calls: number;
+  /** One of them has the number from the store for the first time, or again after it was given back. */
+  isNew: boolean;
+  mayBeStored: boolean;
+}
+
 /** Writes numbers into messages, and gives back those that were not used. */
 export class Stamping {
   readonly #store: SequenceStore;
   readonly #log: Logger;
+  /** By sequence and message id. */
+  readonly #uses = new Map<string, Use>();
 
   constructor(store: SequenceStore, log: Logger) {
     this.#store = store;
@@ -64,21 +75,62 @@ export class Stamping {
   ): Numbered {
     const { messageId = '' } = message.properties;
     const name = sequenceName(contract, sequence);
-    const taken =
-      checked === undefined
-        ? this.#take(message, name, messageId)
-        : checked.then(() => this.#take(message, name, messageId));
+    const id = `${messageId} ${name}`;
+    const use = this.#enter(id);
+    const take = (): void | Promise<void> => this.#take(message, name, messageId, use);
+    const leave = (): void => this.#leave(id, messageId, use, () => this.#store.notStored(name, messageId));
+    let taken: void | Promise<void>;
+    try {
+      taken = checked === undefined ? take() : checked.then(take);
+    } catch (error) {
+      leave();
+      throw error;
+    }
     const stamped = taken instanceof Promise ? taken : undefined;
     stamped?.catch(() => undefined);
-    const onRejected = (error: unknown): void => {
-      if (isCertain(error, contract)) this.#giveBack(name, messageId, stamped);
+    // Not before it has its number: the caller may give up earlier.
+    const end = (mayBeStored: boolean): void => {
+      use.mayBeStored ||= mayBeStored;
+      if (stamped === undefined) leave();
+      else stamped.then(leave, leave);
+    };
+    const resolve: Answer['resolve'] = (receipt) => {
+      end(true);
+      answer.resolve(receipt);
+    };
+    const reject = (error: unknown): void => {
+      end(!isCertain(error, contract));
       answer.reject(error);
     };
-    return { stamped, answer: { resolve: answer.resolve, reject: onRejected } };
+    return { stamped, answer: { resolve, reject } };
   }
 
-  #take(message: Draft, name: string, messageId: string): void | Promise<void> {
-    const write = (ticket: SequenceTicket): void => {
+  #enter(id: string): Use {
+    const use = this.#uses.get(id) ?? { calls: 0, isNew: false, mayBeStored: false };
+    use.calls += 1;
+    this.#uses.set(id, use);
+    return use;
+  }
+
+  /** An id that had its number before may be in a queue with it, whatever became of it this time. */
+  #leave(id: string, messageId: string, use: Use, giveBack: () => void | Promise<void>): void {
+    use.calls -= 1;
+    if (use.calls > 0) return;
+    this.#uses.delete(id);
+    if (!use.isNew || use.mayBeStored) return;
+    const fail = (thrown: unknown): void => {
+      this.#log.warn({ messageId, ...errorFields(thrown) }, 'a number of a sequence was not given back');
+    };
+    try {
+      Promise.resolve(giveBack()).catch(fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  }
+
+  #take(message: Draft, name: string, messageId: string, use: Use): void | Promise<void> {
+    const write = (ticket: TakenNumber): void => {
+      use.isNew ||= ticket.isNew;
       message.headers = numberedHeaders(message.headers, ticket);
     };
     const fail = (cause: unknown): never => {
@@ -90,23 +142,6 @@ export class Stamping {
       return ticket instanceof Promise ? ticket.then(write, fail) : write(ticket);
     } catch (cause) {
       return fail(cause);
-    }
-  }
-
-  /** After the number was given: the caller may have given up before. */
-  #giveBack(name: string, messageId: string, stamped: Promise<unknown> | undefined): void {
-    const give = (): void | Promise<void> => this.#store.notStored(name, messageId);
-    const fail = (thrown: unknown): void => {
-      this.#log.warn({ messageId, ...errorFields(thrown) }, 'a number of a sequence was not given back');
-    };
-    if (stamped !== undefined) {
-      stamped.then(() => Promise.resolve(give()).catch(fail)).catch(() => undefined);
-      return;
-    }
-    try {
-      Promise.resolve(give()).catch(fail);
-    } catch (thrown) {
-      fail(thrown);
     }
   }
 }
