@@ -223,6 +223,19 @@ describe("[afterDeadLetter] 'halt'", () => {
     await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 0, unacked: 0 }));
   });
 
+  test('does not keep a consumer from pausing whose last dead letter is still on its way', async () => {
+    await using broker = createTestBroker();
+    const { seen, consumer } = await consuming(broker, dies, halting);
+    broker.setAlarm('memory', true);
+    send(broker, 'a1 a2');
+    await eventually(() => expect(seen).toEqual(['a1']));
+    const paused = consumer.pause();
+    broker.setAlarm('memory', false);
+    await paused;
+    expect(broker.counts('steps')).toMatchObject({ ready: 2, unacked: 0 });
+    expect(broker.messages('steps.dead-letter')).toHaveLength(1);
+  });
+
   test('lasts through lost connections, and another process tries the message anew', async () => {
     await using broker = createTestBroker();
     const first = await consuming(broker, dies, halting);

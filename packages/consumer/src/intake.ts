@@ -67,6 +67,7 @@ export class Intake {
       onReady: () => this.#startNext(),
       onHalted: (delivery) => {
         if (this.#current !== undefined) this.#onSettled(this.#current, delivery);
+        this.#startNext();
       },
     });
     this.#vigil = new Vigil({ clock: effects.clock, mayProbe: () => !this.isQuarantined });

@@ -137,7 +137,7 @@ export class Subscription implements Origin, Slots, Entrance {
 
   /** Starts what may be started; also called when another subscription has made room. */
   startNext(): void {
-    if (!this.isTaking) return;
+    if (!this.isTaking) return this.#condition.changed(); // in order, it may go once nothing is at work any more
     while (this.#hasSlot) {
       const delivery = this.#takeNext();
       if (delivery === undefined) return;

@@ -48,6 +48,10 @@ describe('defineStream()', () => {
     [{ keepForever: 'yes' }, 'keepForever of stream "events" must be true or false'],
     [{ maxAgeMs: day, maxLength: 5 }, 'has no option "maxLength"'],
     [{ maxAgeMs: day, schema: {} }, 'schema of stream "events"'],
+    [
+      { maxAgeMs: day, retry: { by: 'broker', minMs: 5 } as never },
+      'retry of stream "events" cannot be left to the broker',
+    ],
     [{ maxAgeMs: day, retry: { delaysMs: [5, 5] } }, 'retry.delaysMs[1] of stream "events"'],
   ])('%j is refused', (options, text) => {
     expect(() => loosely(options)).toThrow(invalid(text));

@@ -46,7 +46,8 @@ export interface StreamOptions<In = unknown, Out = In> {
   /** @default JSON in UTF-8 */
   readonly codec?: Codec;
   /**
-   * Waits of a reader between the attempts at one message. What comes behind it waits too: the order is kept.
+   * Waits of a reader between the attempts at one message: a ladder, or `exponential()`. What comes behind it waits too:
+   * the order is kept.
    * @default 1 s, 10 s, 1 min, then the dead-letter queue
    */
   readonly retry?: Partial<RetryPolicy>;
@@ -81,6 +82,8 @@ export function defineStream<In = unknown, Out = In>(
   const { segmentBytes = usualSegment(maxBytes) } = options;
   integer(`segmentBytes of ${what}`, segmentBytes, smallestBytes, largestSegmentBytes, code);
   const resolved = resolveRetry(what, retry, code);
+  if (resolved.broker !== undefined)
+    invalid(`retry of ${what} cannot be left to the broker: a stream keeps back nothing`, code);
   return Object.freeze({ kind: 'stream', name, schema, codec, retry: resolved, maxAgeMs, maxBytes, segmentBytes });
 }
 

@@ -116,7 +116,7 @@ class RabbitStreamReader implements StreamReader {
     this.#copies = new Copies(internals, stream, streamTopology(contract));
     const failures = new StreamFailures({ internals, stream, reader: options.name, copies: this.#copies });
     const body = { codec, schema };
-    this.#work = new StreamWork({ ...options, internals, stream, body, delaysMs: retry.delaysMs, handler, failures });
+    this.#work = new StreamWork({ ...options, internals, stream, body, retry, handler, failures });
     this.#keeper = new PositionKeeper({
       ...options,
       key: positionKey(stream, options.name),

@@ -1,4 +1,4 @@
-import type { StreamHandler, SurehopError } from '@surehop/core';
+import type { RetryPolicy, StreamHandler, SurehopError } from '@surehop/core';
 import {
   type Attempts,
   type BodyRule,
@@ -7,6 +7,7 @@ import {
   errorFields,
   longestTimeoutMs,
   type RabbitInternals,
+  retryDelayMs,
   sleep,
 } from '@surehop/core/internal';
 import { UnreadableBody } from '../decide.ts';
@@ -22,7 +23,7 @@ export interface StreamWorkOptions {
   readonly internals: RabbitInternals;
   readonly stream: string;
   readonly body: BodyRule;
-  readonly delaysMs: readonly number[];
+  readonly retry: RetryPolicy;
   readonly handler: StreamHandler<never>;
   readonly handlerTimeoutMs: number;
   readonly handlerGraceMs: number;
@@ -59,14 +60,17 @@ export class StreamWork {
    * @param giveUp ends everything
    */
   async handle(entry: Entry, stop: AbortSignal, giveUp: AbortSignal): Promise<boolean> {
-    const { delaysMs, failures, internals } = this.#options;
+    const { retry, failures, internals } = this.#options;
     try {
       for (let failed = 0; ; ) {
         this.#attempt = failed + 1;
         const outcome = await this.#attempted(entry, failed);
         if (outcome === undefined) return false;
         if (outcome.status === 'done') return true;
-        const verdict = verdictOn(outcome.error, this.#attempt, delaysMs);
+        const verdict = verdictOn(
+          outcome.error,
+          retryDelayMs(retry, this.#attempt, () => internals.effects.random()),
+        );
         if (verdict.verdict === 'dead') {
           return await failures.layAside(
             entry,

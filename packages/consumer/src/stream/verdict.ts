@@ -12,17 +12,15 @@ const leastUncountedMs = 100;
 /**
  * Pure: what a failure means. It is tried again in its place, so that a wait is as long as was asked, and no longer.
  *
- * @param attempt 1 for the first
- * @param delaysMs the waits between attempts: attempts are one more
+ * @param ownDelayMs how long the policy lets it wait; undefined when its attempts are used up
  */
-export function verdictOn(error: unknown, attempt: number, delaysMs: readonly number[]): StreamVerdict {
+export function verdictOn(error: unknown, ownDelayMs: number | undefined): StreamVerdict {
   if (error instanceof UnreadableBody) return { verdict: 'dead', reason: error.reason };
   if (isDeadLetter(error)) return { verdict: 'dead', reason: 'dead-letter' };
   const asked = askedDelay(error);
   const countAttempt = asked?.countAttempt ?? true;
-  const own = delaysMs[attempt - 1];
-  if (countAttempt && own === undefined) return { verdict: 'dead', reason: 'failed' };
-  const delayMs = asked?.delayMs ?? own ?? 0;
+  if (countAttempt && ownDelayMs === undefined) return { verdict: 'dead', reason: 'failed' };
+  const delayMs = asked?.delayMs ?? ownDelayMs ?? 0;
   return { verdict: 'retry', delayMs: countAttempt ? delayMs : Math.max(leastUncountedMs, delayMs), countAttempt };
 }
 
