@@ -3,7 +3,8 @@ import { integer, invalid, kindOf, knownKeys } from '@surehop/core/internal';
 import { type ContractProperties, checkPublishOptions, type PublishOptions } from './publish-options.ts';
 import { longestDeadlineMs } from './publisher-options.ts';
 
-export interface PublishAndWaitOptions<Answer = unknown> extends Omit<PublishOptions, 'deadlineMs' | 'properties'> {
+export interface PublishAndWaitOptions<Answer = unknown>
+  extends Omit<PublishOptions, 'deadlineMs' | 'properties' | 'delayMs' | 'at' | 'sequence'> {
   /**
    * From the call to the answer, whatever happens between, in milliseconds, 1 to 2^31 - 1. A message that is retried is
    * answered after its last attempt: give it the time of its contract's delays where that is to be waited for.
