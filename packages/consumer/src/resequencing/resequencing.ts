@@ -103,6 +103,13 @@ export class Resequencing implements Gate, Keeper {
     this.#proceed(lane);
   }
 
+  left(one: Sequenced): void {
+    const lane = this.#lanes.named(one.lane);
+    if (lane?.ghost !== one) return;
+    lane.ghost = undefined;
+    this.#proceed(lane);
+  }
+
   withdraw(from: Entrance): readonly Delivery[] {
     const withdrawn: Delivery[] = [];
     for (const lane of this.#lanes.all()) {
@@ -123,6 +130,7 @@ export class Resequencing implements Gate, Keeper {
       const atWork = lane.sequence.atWorkOf(({ origin }) => origin === from);
       if (atWork === undefined) continue;
       lane.sequence.leave(atWork);
+      if (atWork.isRunning) lane.ghost = atWork;
       this.#proceed(lane);
     }
   }
@@ -191,6 +199,8 @@ export class Resequencing implements Gate, Keeper {
       sequence.leave(next);
       next.delivery.settle('return');
       this.#proceed(lane);
+    } else if (lane.ghost !== undefined) {
+      this.#unwatch(lane);
     } else if (next.dueAt > now) {
       this.#unwatch(lane);
       if (!this.#stop.signal.aborted) {
