@@ -43,6 +43,17 @@ function send(broker: TestBroker, ...numbers: number[]): void {
 }
 
 describe('a consumer that resequences', () => {
+  test('is refused where retries are the broker’s: its queue keeps back what a lost channel gives back', async () => {
+    await using broker = createTestBroker({ version: '4.3' });
+    const byBroker = defineQueue<number>('orders', { retry: { by: 'broker', minMs: 500 } });
+    const rabbit = await broker.connect(silent);
+    await expect(createConsumer(rabbit, byBroker, () => undefined, { resequence: {} })).rejects.toMatchObject({
+      code: 'SUREHOP_OPTION_INVALID',
+      message: expect.stringMatching(/resequence needs another retry than the broker's/),
+    });
+    expect(broker.queues()).toEqual([]);
+  });
+
   test('handles messages in their order, and drops duplicates', async () => {
     await using broker = createTestBroker();
     const { seen } = await consuming(broker);

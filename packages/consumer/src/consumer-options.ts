@@ -48,7 +48,7 @@ export interface ConsumerOptions<Out = unknown> {
   /**
    * Puts messages back into the order in which they were published, each sequence for itself: docs/resequencing.md. With
    * it, `prefetch` is `resequence.maxBuffered` and `concurrency` together unless it is given, and a message that fails is
-   * tried again here, without a retry queue. Not together with `orderBy`.
+   * tried again here, without a retry queue. Not together with `orderBy`, nor with a contract whose retries are the broker's.
    * @default none: messages are handled as they come
    */
   readonly resequence?: ResequenceOptions;

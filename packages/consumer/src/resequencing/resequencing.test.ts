@@ -242,6 +242,20 @@ test('what a lost channel had comes again and is handled again, what was done be
   expect([atWork(second), settled.slice(2)]).toEqual([['m-2'], []]);
 });
 
+test.each(['return', 'keep back'] as const)(
+  'what is given back (%s) is not done, and no duplicate when it comes again',
+  (how) => {
+    const { deliver, atWork, settled, first } = opened();
+    for (const number of [1, 2]) deliver(number);
+    const returned = first.entered.shift();
+    returned?.left?.();
+    returned?.settle(how);
+    expect([atWork(), settled]).toEqual([[], [`m-1 ${how}`]]);
+    deliver(1, { redelivered: true });
+    expect([atWork(), settled]).toEqual([['m-1'], [`m-1 ${how}`]]);
+  },
+);
+
 test('of a sequence no handler starts beside one that a lost channel left behind, whatever became of its message', () => {
   const { clock, resequencing, deliver, atWork, done, settled, first } = opened();
   const second = way();

@@ -80,9 +80,9 @@ export class Resequencing implements Gate, Keeper {
       one.delivery.settle(settlement);
       return;
     }
-    if (settlement === 'return') {
+    if (settlement === 'return' || settlement === 'keep back') {
       lane.sequence.leave(one);
-      one.delivery.settle('return');
+      one.delivery.settle(settlement);
     } else if (lane.sequence.settled(one)) {
       lane.failed = undefined;
       lane.position.reach(one.number, () => one.delivery.settle(settlement));
