@@ -96,4 +96,17 @@ describe('a position', () => {
     expect(keeper.saved).toBe(4);
     keeper.close();
   });
+
+  test.each([
+    ['fails', new Error('no disk')],
+    ['succeeds', undefined],
+  ])('is not saved any more once closed, though the save that is under way %s', async (_what, error) => {
+    const { clock, saves, keeper, answer } = kept({ saveEvery: 1 });
+    keeper.reached(1);
+    keeper.reached(2);
+    keeper.close();
+    await answer(error);
+    clock.pass(60_000);
+    expect([saves, clock.timers]).toEqual([[1], 0]);
+  });
 });

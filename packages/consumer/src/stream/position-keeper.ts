@@ -30,6 +30,7 @@ export class PositionKeeper {
   #failures = 0;
   #isSaving = false;
   #cancelTimer: Cancel | undefined;
+  #isClosed = false;
 
   constructor(options: PositionKeeperOptions) {
     this.#options = options;
@@ -74,21 +75,26 @@ export class PositionKeeper {
     }, signal);
   }
 
-  /** Saves nothing more. */
+  /** Saves nothing more, and leaves no timer behind, whatever comes of a save that is under way. */
   close(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#isClosed = true;
+    this.#unschedule();
   }
 
   #schedule(): void {
     const { store, saveEvery, saveAfterMs } = this.#options;
-    if (store === undefined || this.#isSaving || this.#failures > 0) return;
+    if (store === undefined || this.#isClosed || this.#isSaving || this.#failures > 0) return;
     if (this.#unsaved >= saveEvery) this.#save();
     else this.#cancelTimer ??= this.#options.clock.setTimeout(() => this.#save(), saveAfterMs);
   }
 
+  #unschedule(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
   #save(): void {
-    this.close();
+    this.#unschedule();
     this.#isSaving = true;
     this.#unsaved = 0;
     const position = this.#position as number;
@@ -122,6 +128,6 @@ export class PositionKeeper {
       const text = 'a position could not be saved and is tried again; after a crash more would be handled again';
       log.warn({ key, position: this.#position, ...errorFields(thrown) }, text);
     }
-    this.#cancelTimer = clock.setTimeout(() => this.#save(), this.#backoff(this.#failures));
+    if (!this.#isClosed) this.#cancelTimer = clock.setTimeout(() => this.#save(), this.#backoff(this.#failures));
   }
 }
