@@ -71,3 +71,36 @@ describe('a place that was found out is kept before anything is read:', () => {
     expect([seen, on.rabbit.health().readers]).toEqual([[], []]);
   });
 });
+
+describe('an offset that was asked for', () => {
+  test('may be the next one that the stream will have, and none behind that', async () => {
+    await using on = await stage(broker);
+    await publish(on.rabbit, events, numbers(0, 4));
+    const seen: unknown[] = [];
+    const read = ({ body }: { body: unknown }): void => void seen.push(body);
+    await expect(createStreamReader(on.rabbit, events, read, { from: 6 })).rejects.toMatchObject({
+      code: 'SUREHOP_STREAM_OFFSET_GONE',
+      wantedOffset: 6,
+      firstOffset: 0,
+      lastOffset: 4,
+      message: expect.stringContaining('the last one 4;'),
+    });
+    await using _reader = await createStreamReader(on.rabbit, events, read, { from: 5 });
+    await publish(on.rabbit, events, numbers(5, 6));
+    await eventually(() => expect(seen).toEqual([5, 6]));
+  });
+
+  test('is the first one, in an empty stream', async () => {
+    await using on = await stage(broker);
+    const seen: unknown[] = [];
+    const read = ({ body }: { body: unknown }): void => void seen.push(body);
+    await expect(createStreamReader(on.rabbit, events, read, { from: 1 })).rejects.toMatchObject({
+      code: 'SUREHOP_STREAM_OFFSET_GONE',
+      wantedOffset: 1,
+      firstOffset: undefined,
+    });
+    await using _reader = await createStreamReader(on.rabbit, events, read, { from: 0 });
+    await publish(on.rabbit, events, numbers(0, 1));
+    await eventually(() => expect(seen).toEqual([0, 1]));
+  });
+});
