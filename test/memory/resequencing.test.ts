@@ -100,6 +100,23 @@ describe('a consumer that resequences', () => {
     await eventually(() => expect(seen).toEqual(['1/1', '1/2', '2/1', '3/1']));
   });
 
+  test('waits for a handler that a lost connection left behind, before its message is handled again', async () => {
+    await using broker = createTestBroker();
+    const done: (() => void)[] = [];
+    const { seen } = await consuming(broker, {}, () => new Promise<void>((resolve) => done.push(resolve)));
+    send(broker, 1, 2);
+    await eventually(() => expect(seen).toEqual(['1/1']));
+    broker.cut();
+    await broker.advanceBy(5_000);
+    expect(broker.counts('orders')).toMatchObject({ ready: 0, unacked: 2 });
+    expect(seen).toEqual(['1/1']);
+    done.shift()?.();
+    await eventually(() => expect(seen).toEqual(['1/1', '1/1']));
+    done.shift()?.();
+    await eventually(() => expect(seen).toEqual(['1/1', '1/1', '2/1']));
+    done.shift()?.();
+  });
+
   test('halts at a gap and gives back what it has; resumed, it waits for what is missing once more', async () => {
     await using broker = createTestBroker();
     const rabbit = await broker.connect(silent);
