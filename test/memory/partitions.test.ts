@@ -57,6 +57,23 @@ test('partitions are shared among the processes that are there, and nothing is l
   }
 });
 
+test.each([0, 1])(
+  'processes whose queue of members was deleted, and made again by %i others, are counted at their next look',
+  async (others) => {
+    await using broker = createTestBroker();
+    const processes = [await processOf(broker), await processOf(broker)];
+    await eventually(() => expect(broker.counts(steps.members).consumers).toBe(2));
+    broker.deleteQueue(steps.members);
+    if (others > 0) {
+      processes.push(await processOf(broker));
+      await eventually(() => expect(broker.counts(steps.members).consumers).toBe(1));
+    }
+    await broker.advanceBy(2_000);
+    await eventually(() => expect(broker.counts(steps.members).consumers).toBe(2 + others));
+    for (const { rabbit } of processes) await rabbit.close();
+  },
+);
+
 test('a consumer that cannot start leaves nothing behind', async () => {
   await using broker = createTestBroker();
   await processOf(broker).then(({ rabbit }) => rabbit.close());

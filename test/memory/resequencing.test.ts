@@ -54,6 +54,17 @@ async function blockedBroker(broker: TestBroker, rabbit: Rabbit, publisher: Publ
 }
 
 describe('a consumer that resequences', () => {
+  test('is refused where retries are the broker’s: its queue keeps back what a lost channel gives back', async () => {
+    await using broker = createTestBroker({ version: '4.3' });
+    const byBroker = defineQueue<number>('orders', { retry: { by: 'broker', minMs: 500 } });
+    const rabbit = await broker.connect(silent);
+    await expect(createConsumer(rabbit, byBroker, () => undefined, { resequence: {} })).rejects.toMatchObject({
+      code: 'SUREHOP_OPTION_INVALID',
+      message: expect.stringMatching(/resequence needs another retry than the broker's/),
+    });
+    expect(broker.queues()).toEqual([]);
+  });
+
   test('handles messages in their order, and drops duplicates', async () => {
     await using broker = createTestBroker();
     const { seen } = await consuming(broker);
@@ -98,6 +109,23 @@ describe('a consumer that resequences', () => {
     broker.cut();
     await broker.advanceBy(5_000);
     await eventually(() => expect(seen).toEqual(['1/1', '1/2', '2/1', '3/1']));
+  });
+
+  test('waits for a handler that a lost connection left behind, before its message is handled again', async () => {
+    await using broker = createTestBroker();
+    const done: (() => void)[] = [];
+    const { seen } = await consuming(broker, {}, () => new Promise<void>((resolve) => done.push(resolve)));
+    send(broker, 1, 2);
+    await eventually(() => expect(seen).toEqual(['1/1']));
+    broker.cut();
+    await broker.advanceBy(5_000);
+    expect(broker.counts('orders')).toMatchObject({ ready: 0, unacked: 2 });
+    expect(seen).toEqual(['1/1']);
+    done.shift()?.();
+    await eventually(() => expect(seen).toEqual(['1/1', '1/1']));
+    done.shift()?.();
+    await eventually(() => expect(seen).toEqual(['1/1', '1/1', '2/1']));
+    done.shift()?.();
   });
 
   test('halts at a gap and gives back what it has; resumed, it waits for what is missing once more', async () => {

@@ -10,8 +10,9 @@ afterAll(() => broker.close());
 
 const example = fileURLToPath(new URL('example.ts', import.meta.url));
 
-test('the example of docs/order.md is the one that runs, and handles what was published in its order', async () => {
+test('the example of docs/order.md is the one that runs, in at most ten lines, and handles what was published in its order', async () => {
   const page = readFileSync(new URL('../../docs/order.md', import.meta.url), 'utf8');
+  expect(readFileSync(example, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   expect(page).toContain(`\`\`\`ts\n${readFileSync(example, 'utf8')}\`\`\``);
   await using vhost = await broker.vhost();
   const child = spawn(process.execPath, [example], { env: { ...process.env, AMQP_URL: vhost.url() } });

@@ -10,8 +10,9 @@ afterAll(() => broker.close());
 
 const example = fileURLToPath(new URL('example.ts', import.meta.url));
 
-test('the example of docs/resequencing.md is the one that runs, and prints the steps in their order', async () => {
+test('the example of docs/resequencing.md is the one that runs, in at most ten lines, and prints the steps in their order', async () => {
   const page = readFileSync(new URL('../../docs/resequencing.md', import.meta.url), 'utf8');
+  expect(readFileSync(example, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   expect(page).toContain(`\`\`\`ts\n${readFileSync(example, 'utf8')}\`\`\``);
   await using vhost = await broker.vhost();
   const env = { ...process.env, AMQP_URL: vhost.url() };

@@ -10,8 +10,9 @@ afterAll(() => broker.close());
 
 const example = fileURLToPath(new URL('example.ts', import.meta.url));
 
-test('the example of the page is the one that runs: two readers, each from its place', async () => {
+test('the example of docs/streams.md is the one that runs, in at most ten lines: two readers, each from its place', async () => {
   const page = readFileSync(new URL('../../docs/streams.md', import.meta.url), 'utf8');
+  expect(readFileSync(example, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(10);
   expect(page).toContain(`\`\`\`ts\n${readFileSync(example, 'utf8')}\`\`\``);
   await using vhost = await broker.vhost();
   const env = { ...process.env, AMQP_URL: vhost.url() };

@@ -40,7 +40,7 @@ describe('what is gone', () => {
   test('in a stream that was deleted and made again is told, whatever whenGone says: its offsets are others', async () => {
     await using on = await stage(broker);
     const store = memoryPositionStore();
-    await store.save('events/reader', 50);
+    await store.save('events/reader', 51);
     await publish(on.rabbit, events, numbers(0, 4));
     const reading = createStreamReader(on.rabbit, events, () => undefined, { store, whenGone: 'first' });
     await expect(reading).rejects.toMatchObject({

@@ -166,7 +166,7 @@ describe('close()', () => {
     held.open();
     await closing;
     expect(reader.health()).toMatchObject({ phase: 'closed', position: 1, savedPosition: 1 });
-    expect(await store.load('events/reader')).toBe(1);
+    expect(await store.load('events/reader')).toBe(2);
     await using _next = await createStreamReader(on.rabbit, events, ({ body }) => void seen.push(body), { store });
     await eventually(() => expect(seen).toEqual([0, 1, 2, 3]));
   });

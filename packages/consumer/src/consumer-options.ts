@@ -48,7 +48,7 @@ export interface ConsumerOptions<Out = unknown> {
   /**
    * Puts messages back into the order in which they were published, each sequence for itself: docs/resequencing.md. With
    * it, `prefetch` is `resequence.maxBuffered` and `concurrency` together unless it is given, and a message that fails is
-   * tried again here, without a retry queue. Not together with `orderBy`.
+   * tried again here, without a retry queue. Not together with `orderBy`, nor with a contract whose retries are the broker's.
    * @default none: messages are handled as they come
    */
   readonly resequence?: ResequenceOptions;
@@ -61,7 +61,9 @@ export interface ConsumerOptions<Out = unknown> {
   readonly orderBy?: OrderBy<Out>;
   /**
    * What becomes of a key when one of its messages is in the dead-letter queue: the next one is handled, or none until
-   * `release(key)` is called or another process takes over. Only with `orderBy`.
+   * `release(key)` is called or another process takes over. Only with `orderBy`. Before RabbitMQ 4.3 a halt has an end:
+   * after `deliveryLimit` times the broker's consumer timeout (some 25 hours) the broker dead-letters the key's messages,
+   * docs/order.md.
    * @default 'continue'
    */
   readonly afterDeadLetter?: AfterDeadLetter;

@@ -96,6 +96,7 @@ export async function openConsumer(
   functionOption('the handler', handler);
   const resolved = resolveConsumerOptions(options, source.isRaw);
   if (resolved.rule !== undefined) checkOrder(source);
+  if (resolved.resequence !== undefined) checkRetries('resequence', source);
   const internals = internalsOf(rabbit);
   if (internals.isClosing) throw closedError();
   const consumer = new QueueConsumer(internals, source, handler, resolved, onClosing);
@@ -231,15 +232,20 @@ export class QueueConsumer implements Consumer {
 }
 
 /** Whether its queue can be consumed in order. */
-function checkOrder({ queue, keepsOrder, retry }: Source): void {
-  if (!keepsOrder) {
+function checkOrder(source: Source): void {
+  if (!source.keepsOrder) {
     invalid(
-      `orderBy needs singleActiveConsumer: true in the contract of queue "${queue}": without it, another process could overtake`,
+      `orderBy needs singleActiveConsumer: true in the contract of queue "${source.queue}": without it, another process could overtake`,
     );
   }
+  checkRetries('orderBy', source);
+}
+
+/** Whether what a lost channel gives back to its queue comes again at once. */
+function checkRetries(option: string, { queue, retry }: Source): void {
   if (retry.broker === undefined) return;
   invalid(
-    `orderBy needs another retry than the broker's in the contract of queue "${queue}": such a queue keeps back what a lost channel gives back to it, and later messages would overtake`,
+    `${option} needs another retry than the broker's in the contract of queue "${queue}": such a queue keeps back what a lost channel gives back to it, and later messages would overtake`,
   );
 }
 

@@ -26,6 +26,10 @@ export interface Delivery {
    * waits in a rung.
    */
   again?(headers: HeaderTable, delayMs: number): void;
+  /** Its handler is called. */
+  begun?(): void;
+  /** Its handler has returned, or never will. */
+  left?(): void;
 }
 
 /** The channel that deliveries came through, as they see it. */

@@ -1,5 +1,6 @@
 import {
   type Cancel,
+  type ChannelListeners,
   type DriverChannel,
   errorFields,
   type RabbitInternals,
@@ -42,6 +43,8 @@ export class Rebalancing {
   readonly #everyMs: number;
   /** While it is open, this process is counted. */
   #channel: DriverChannel | undefined;
+  /** Something spoke against the members' queue: it is asserted again before the next look. */
+  #isDoubted = false;
   #cancel: Cancel | undefined;
   #isOver = false;
 
@@ -87,15 +90,17 @@ export class Rebalancing {
       }
     } catch (thrown) {
       if (this.#isOver) return;
+      this.#isDoubted = true;
       log.warn({ queue, ...errorFields(thrown) }, 'the processes that share partitions could not be counted');
     }
   }
 
   async #join(deadline: AbortSignal): Promise<DriverChannel> {
     const { consumeLink, effects, options, topology } = this.#internals;
-    await topology.ensure(membersTopology(this.#members), deadline);
+    await topology.ensure(membersTopology(this.#members), deadline, this.#isDoubted);
+    this.#isDoubted = false;
     const session = await consumeLink.whenOpen(deadline);
-    const channel = await session.openChannel(unheard, deadline);
+    const channel = await session.openChannel(this.#listeners(), deadline);
     await channel.prefetch(1, deadline);
     await channel.consume(
       this.#members,
@@ -103,6 +108,20 @@ export class Rebalancing {
       deadline,
     );
     return channel;
+  }
+
+  #listeners(): ChannelListeners {
+    return {
+      onConfirm: nothing,
+      onReturn: nothing,
+      onDelivery: nothing,
+      // Of a queue that was deleted, and perhaps made again since: nobody counts this process there.
+      onCancel: () => {
+        this.#isDoubted = true;
+        void this.#channel?.close(this.#deadline()).catch(nothing);
+      },
+      onClosed: nothing,
+    };
   }
 
   #deadline(): AbortSignal {
@@ -118,4 +137,3 @@ function membersTopology(name: string): Topology {
 }
 
 const nothing = (): void => undefined;
-const unheard = { onConfirm: nothing, onReturn: nothing, onDelivery: nothing, onCancel: nothing, onClosed: nothing };

@@ -128,6 +128,7 @@ class Handling implements Job, Running {
 
   start(): void {
     this.#tally.awaited += 1;
+    this.delivery.begun?.();
     this.#run.start();
   }
 
@@ -162,15 +163,20 @@ class Handling implements Job, Running {
   onStuck(): void {
     this.#tally.stuck += 1;
     this.#options.log.error(this.#fields, 'a handler ran past its time limit and has not returned');
-    this.#options.order?.left(this.delivery);
+    this.#left();
     this.#slots.onStuck();
   }
 
   onReturned({ late, wasStuck }: Returned): void {
     if (wasStuck) this.#tally.stuck -= 1;
-    else this.#options.order?.left(this.delivery);
+    else this.#left();
     if (late !== undefined) this.#logLate(late);
     this.#slots.onReturned(this, wasStuck);
+  }
+
+  #left(): void {
+    this.#options.order?.left(this.delivery);
+    this.delivery.left?.();
   }
 
   #receive(decoded: DecodedBody<unknown>): unknown {

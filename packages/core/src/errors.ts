@@ -237,14 +237,19 @@ export class StreamOffsetGoneError extends SurehopError {
   readonly wantedOffset: number;
   /** The first one that the stream has; undefined when it has none, or none that is known. */
   readonly firstOffset: number | undefined;
+  /** The last one that it has, where it was looked for. */
+  readonly lastOffset: number | undefined;
 
-  constructor(stream: string, wantedOffset: number, firstOffset: number | undefined) {
+  constructor(stream: string, wantedOffset: number, firstOffset: number | undefined, lastOffset?: number) {
     const isOld = firstOffset !== undefined && firstOffset > wantedOffset;
-    const found = firstOffset === undefined ? 'it is empty' : `the first one that exists is ${firstOffset}`;
+    const last = lastOffset === undefined || isOld ? '' : `, the last one ${lastOffset}`;
+    const found = firstOffset === undefined ? 'it is empty' : `the first one that exists is ${firstOffset}${last}`;
     const why = isOld
       ? `what lies before was removed by the limits of the stream`
-      : 'the stream ends before it: it was deleted and made again, or lost its end';
-    const advice = "begin elsewhere with whenGone: 'first', 'last' or 'next'";
+      : 'the stream ends before it: it was deleted and made again, or lost its end, or never had it';
+    const advice = isOld
+      ? "begin elsewhere with whenGone: 'first', 'last' or 'next'"
+      : 'begin elsewhere with another "from", under another name or with no position in the store';
     super(
       'SUREHOP_STREAM_OFFSET_GONE',
       `stream "${stream}" has no offset ${wantedOffset}: ${found}; ${why}. Nothing was skipped: ${advice}`,
@@ -253,6 +258,7 @@ export class StreamOffsetGoneError extends SurehopError {
     this.stream = stream;
     this.wantedOffset = wantedOffset;
     this.firstOffset = firstOffset;
+    this.lastOffset = lastOffset;
   }
 }
 

@@ -58,7 +58,7 @@ export interface ReaderHealth {
   readonly fault: string | undefined;
   /** The last offset that was handled or laid aside, with all before it; undefined before the first. */
   readonly position: number | undefined;
-  /** The last position that the store has taken. */
+  /** The last offset of which the store knows that. */
   readonly savedPosition: number | undefined;
   /** The last offset that the broker has delivered. */
   readonly received: number | undefined;

@@ -1,8 +1,8 @@
 import { integer, nonEmptyString } from './option-checks.ts';
 
 /**
- * Where somebody stands who goes through numbered things: the last offset of a stream that a reader has handled, the last
- * number of a sequence that was released. A position is a safe integer from 0 on.
+ * Where somebody stands who goes through numbered things: the offset of a stream that a reader reads next, the last number
+ * of a sequence that was released. A position is a safe integer from 0 on.
  *
  * Rules for those who implement it:
  * - `save` never goes back: a number below the stored one changes nothing. What comes late, of a process that was

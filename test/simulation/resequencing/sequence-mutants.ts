@@ -47,6 +47,11 @@ export const sequenceMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'left-behind-handler-forgotten',
+    file: `${folder}/resequencing.ts`,
+    changes: [['if (atWork.isRunning) lane.ghost = atWork;', '']],
+  },
+  {
     name: 'waiting-ones-kept-at-the-end',
     file: `${folder}/resequencing.ts`,
     changes: [

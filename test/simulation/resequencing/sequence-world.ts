@@ -41,6 +41,8 @@ export class SequenceWorld {
   readonly #rabbits: (Rabbit | undefined)[] = [];
   readonly #positions = new Map<string, number>();
   readonly #done = new Set<string>();
+  /** Keys that a handler is at work for, of processes that live. */
+  readonly #atWork = new WeakMap<SimulatedProcess, Set<string>>();
   readonly #killed = new Set<string>();
   readonly #unsent: Set<Sending>;
   readonly #violations = new Set<string>();
@@ -148,7 +150,20 @@ export class SequenceWorld {
     this.#exercise(behaviour);
     if (message.redelivered) this.#exercise('redelivered');
     if (behaviour === 'throw at once') throw new Error('at once');
-    return this.#behave(id, process, behaviour, message);
+    return this.#alone(key, process, () => this.#behave(id, process, behaviour, message));
+  }
+
+  /** No two handlers of a sequence are at work in one process. */
+  async #alone(key: string, process: SimulatedProcess, work: () => Promise<void>): Promise<void> {
+    const atWork = this.#atWork.get(process) ?? new Set();
+    this.#atWork.set(process, atWork);
+    if (atWork.has(key)) this.#violations.add(`${key} was handled beside another message of its sequence`);
+    atWork.add(key);
+    try {
+      await work();
+    } finally {
+      atWork.delete(key);
+    }
   }
 
   async #behave(

@@ -13,7 +13,7 @@ interface Given {
   readonly headers?: Readonly<Record<string, unknown>>;
 }
 
-/** A way in, with what has entered and is not settled. */
+/** A way in, with what has entered, whose handlers run. */
 export interface Way extends Entrance {
   isTaking: boolean;
   readonly entered: Delivery[];
@@ -21,7 +21,11 @@ export interface Way extends Entrance {
 
 export function way(): Way {
   const entered: Delivery[] = [];
-  return { isTaking: true, entered, enter: (delivery) => void entered.push(delivery) };
+  const enter = (delivery: Delivery): void => {
+    entered.push(delivery);
+    delivery.begun?.();
+  };
+  return { isTaking: true, entered, enter };
 }
 
 /** A gate by itself, and what comes of it. */
@@ -81,7 +85,11 @@ export function opened(options: ResequenceOptions = {}): Stage {
     resequencing.arrived(delivery, through);
   };
   const atWork = (through: Way = first) => through.entered.map(({ message }) => message.properties.messageId);
-  const done = (through: Way = first): void => through.entered.shift()?.settle('ack');
+  const done = (through: Way = first): void => {
+    const delivery = through.entered.shift();
+    delivery?.settle('ack');
+    delivery?.left?.();
+  };
   return { resequencing, clock, first, settled, refused, lines, state, deliver, atWork, done };
 }
 

@@ -26,6 +26,8 @@ export interface Lane {
   givenUp: number;
   /** The one that failed last, with its attempts; also when it has gone and is to come again. */
   failed: Sequenced | undefined;
+  /** Its channel is lost, and its handler still runs: until that has returned, nothing else starts. */
+  ghost: Sequenced | undefined;
   /** Since when something is missing, by the clock. */
   gapSince: number;
   /** Of the timer: until a failed one is tried again, or until a gap is looked at. */
@@ -90,6 +92,7 @@ export class Lanes {
       isLookedAt: false,
       givenUp: 0,
       failed: undefined,
+      ghost: undefined,
       gapSince: 0,
       cancel: undefined,
     };
@@ -97,8 +100,8 @@ export class Lanes {
 
   #forgetOne(): void {
     let looked = 0;
-    for (const [name, { sequence, position, arrivals, asking }] of this.#byName) {
-      if (sequence.isIdle && position.isSaved && arrivals.length + asking === 0) {
+    for (const [name, { sequence, position, arrivals, asking, ghost }] of this.#byName) {
+      if (sequence.isIdle && position.isSaved && arrivals.length + asking === 0 && ghost === undefined) {
         this.#byName.delete(name);
         return;
       }

@@ -237,9 +237,53 @@ test('what a lost channel had comes again and is handled again, what was done be
   first.isTaking = false;
   resequencing.lost(first);
   for (const number of [1, 2, 3]) deliver(number, { redelivered: true }, second);
-  expect([atWork(second), settled]).toEqual([['m-2'], ['m-1 ack', 'm-1 ack']]);
-  first.entered[0]?.settle('ack'); // of the handler that went on
-  expect(atWork(second)).toEqual(['m-2']);
+  expect([atWork(second), settled]).toEqual([[], ['m-1 ack', 'm-1 ack']]);
+  done(); // of the handler that went on
+  expect([atWork(second), settled.slice(2)]).toEqual([['m-2'], []]);
+});
+
+test.each(['return', 'keep back'] as const)(
+  'what is given back (%s) is not done, and no duplicate when it comes again',
+  (how) => {
+    const { deliver, atWork, settled, first } = opened();
+    for (const number of [1, 2]) deliver(number);
+    const returned = first.entered.shift();
+    returned?.left?.();
+    returned?.settle(how);
+    expect([atWork(), settled]).toEqual([[], [`m-1 ${how}`]]);
+    deliver(1, { redelivered: true });
+    expect([atWork(), settled]).toEqual([['m-1'], [`m-1 ${how}`]]);
+  },
+);
+
+test('of a sequence no handler starts beside one that a lost channel left behind, whatever became of its message', () => {
+  const { clock, resequencing, deliver, atWork, done, settled, first } = opened();
+  const second = way();
+  deliver(1);
+  first.isTaking = false;
+  resequencing.lost(first);
+  for (const number of [1, 2]) deliver(number, { redelivered: true }, second);
+  deliver(1, { id: 'other', key: 'another' }, second);
+  expect(atWork(second)).toEqual(['other']);
+  second.isTaking = false;
+  resequencing.lost(second);
+  const third = way();
+  for (const number of [1, 2]) deliver(number, { redelivered: true }, third);
+  expect([atWork(third), settled, clock.timers]).toEqual([[], [], 0]);
+  done();
+  expect(atWork(third)).toEqual(['m-1']);
+  done(third);
+  expect(atWork(third)).toEqual(['m-2']);
+});
+
+test('one that waited for a slot when its channel was lost leaves nothing behind that is waited for', () => {
+  const { resequencing, deliver, atWork, first } = opened();
+  const second = way();
+  first.enter = () => undefined;
+  deliver(1);
+  resequencing.lost(first);
+  deliver(1, { redelivered: true }, second);
+  expect(atWork(second)).toEqual(['m-1']);
 });
 
 test('without a store a sequence is taken up where it stands, at the lowest number that comes in time', () => {

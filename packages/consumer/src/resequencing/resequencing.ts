@@ -80,9 +80,9 @@ export class Resequencing implements Gate, Keeper {
       one.delivery.settle(settlement);
       return;
     }
-    if (settlement === 'return') {
+    if (settlement === 'return' || settlement === 'keep back') {
       lane.sequence.leave(one);
-      one.delivery.settle('return');
+      one.delivery.settle(settlement);
     } else if (lane.sequence.settled(one)) {
       lane.failed = undefined;
       lane.position.reach(one.number, () => one.delivery.settle(settlement));
@@ -100,6 +100,13 @@ export class Resequencing implements Gate, Keeper {
     } else {
       this.#judge(lane, one);
     }
+    this.#proceed(lane);
+  }
+
+  left(one: Sequenced): void {
+    const lane = this.#lanes.named(one.lane);
+    if (lane?.ghost !== one) return;
+    lane.ghost = undefined;
     this.#proceed(lane);
   }
 
@@ -123,6 +130,7 @@ export class Resequencing implements Gate, Keeper {
       const atWork = lane.sequence.atWorkOf(({ origin }) => origin === from);
       if (atWork === undefined) continue;
       lane.sequence.leave(atWork);
+      if (atWork.isRunning) lane.ghost = atWork;
       this.#proceed(lane);
     }
   }
@@ -191,6 +199,8 @@ export class Resequencing implements Gate, Keeper {
       sequence.leave(next);
       next.delivery.settle('return');
       this.#proceed(lane);
+    } else if (lane.ghost !== undefined) {
+      this.#unwatch(lane);
     } else if (next.dueAt > now) {
       this.#unwatch(lane);
       if (!this.#stop.signal.aborted) {

@@ -9,6 +9,7 @@ import type { Numbered } from './sequence.ts';
 export interface Keeper {
   settle(one: Sequenced, settlement: Settlement): void;
   again(one: Sequenced, headers: HeaderTable, delayMs: number): void;
+  left(one: Sequenced): void;
 }
 
 export interface SequencedOptions extends Numbered {
@@ -29,6 +30,8 @@ export class Sequenced implements Delivery, Numbered {
   readonly delivery: Delivery;
   /** By the clock, when it may start. */
   dueAt: number = Number.NEGATIVE_INFINITY;
+  /** Its handler has been called and has not returned. */
+  isRunning = false;
   readonly #keeper: Keeper;
   #message: IncomingMessage;
 
@@ -60,6 +63,15 @@ export class Sequenced implements Delivery, Numbered {
 
   again(headers: HeaderTable, delayMs: number): void {
     this.#keeper.again(this, headers, delayMs);
+  }
+
+  begun(): void {
+    this.isRunning = true;
+  }
+
+  left(): void {
+    this.isRunning = false;
+    this.#keeper.left(this);
   }
 
   /** Waits here, and not in a rung: what its headers say of that is for others. */

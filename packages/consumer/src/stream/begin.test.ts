@@ -5,7 +5,8 @@ const place = (begin: Begin): unknown => consumerArguments(begin)['x-stream-offs
 
 describe('where a reader begins', () => {
   test('a stored position comes before what was asked for', () => {
-    expect(beginOf('next', 7)).toEqual({ at: 'after', offset: 7 });
+    expect(beginOf('next', 7)).toEqual({ at: 'after', offset: 6 });
+    expect(beginOf('next', 0)).toEqual({ at: 'offset', offset: 0 });
     expect(beginOf(3, undefined)).toEqual({ at: 'offset', offset: 3 });
     expect(beginOf('last', undefined)).toEqual({ at: 'last' });
   });

@@ -10,9 +10,9 @@ export type Begin =
   /** Behind a message that was there. */
   | { readonly at: 'after'; readonly offset: number };
 
-/** @param position what the store has; undefined for a reader that is new to it */
-export function beginOf(from: StreamStart, position: number | undefined): Begin {
-  if (position !== undefined) return { at: 'after', offset: position };
+/** @param next the offset in the store, which is to be read next; undefined for a reader that is new to it */
+export function beginOf(from: StreamStart, next: number | undefined): Begin {
+  if (next !== undefined) return next === 0 ? { at: 'offset', offset: 0 } : { at: 'after', offset: next - 1 };
   if (typeof from === 'number') return { at: 'offset', offset: from };
   return from instanceof Date ? { at: 'date', date: from } : { at: from };
 }

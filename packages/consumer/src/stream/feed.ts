@@ -14,7 +14,7 @@ import { Backlog } from '../backlog.ts';
 import { Condition } from '../condition.ts';
 import { untilStanding } from '../standing.ts';
 import { subscribingFault } from '../subscribing-fault.ts';
-import type { Begin } from './begin.ts';
+import { type Begin, beginOf } from './begin.ts';
 import type { ResolvedReaderOptions } from './reader-options.ts';
 import { newestOffsets } from './stream-ends.ts';
 import { type Entry, StreamSubscription } from './stream-subscription.ts';
@@ -23,8 +23,8 @@ export interface FeedOptions extends Pick<ResolvedReaderOptions, 'prefetch' | 'w
   readonly internals: RabbitInternals;
   readonly contract: StreamContract;
   readonly topology: Topology;
-  /** The place behind which it begins was found out: what was asked for is this from now on. */
-  readonly onPinned: (offset: number) => void;
+  /** The place where it begins was found out. Resolves when that is kept; rejects with the signal's reason. */
+  readonly keep: (next: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Never at once: a stream that is just being deleted answers with an error for the whole connection. */
@@ -40,6 +40,8 @@ export class Feed {
   readonly #stop = new AbortController();
   readonly #waiting = new Backlog<Entry>();
   #begin: Begin;
+  /** The offset to begin with, until it is kept: nothing is read before. */
+  #unkept: number | undefined;
   #received: number | undefined;
   #isReading = false;
   #hasRead = false;
@@ -121,7 +123,7 @@ export class Feed {
     const asserting = internals.topology.ensure(topology, over, this.#isDoubted);
     await untilStanding(asserting, this.#hasRead && !this.#isDoubted, internals.effects.clock, over);
     this.#isDoubted = false;
-    await this.#pin(session);
+    await this.#pin(session, over);
     const subscription = this.#newSubscription();
     const deadline = (): AbortSignal => internals.effects.clock.deadline(internals.options.rpcTimeoutMs);
     const stop = (): void => void subscription.close(deadline()).catch(() => undefined);
@@ -145,23 +147,20 @@ export class Feed {
   }
 
   /**
-   * `next` and `last` are another place each time they are asked for: found out once, so that nothing which comes while
-   * there is no subscription is missed.
+   * `next` and `last` are another place each time they are asked for: found out once and kept, so that nothing which
+   * comes while there is no subscription, or no process, is missed.
    */
-  async #pin(session: LinkSession): Promise<void> {
+  async #pin(session: LinkSession, over: AbortSignal): Promise<void> {
     const { at } = this.#begin;
-    if (at !== 'next' && at !== 'last') return;
-    const { internals, contract, onPinned } = this.#options;
-    const offsets = await newestOffsets(internals, contract.name, session);
-    if (offsets.length === 0) {
-      this.#begin = { at: 'first' };
-    } else if (at === 'last') {
-      this.#begin = { at: 'offset', offset: Math.min(...offsets) };
-    } else {
-      const offset = Math.max(...offsets);
-      this.#begin = { at: 'after', offset };
-      onPinned(offset);
+    const { internals, contract, keep } = this.#options;
+    if (at === 'next' || at === 'last') {
+      const offsets = await newestOffsets(internals, contract.name, session);
+      const [oldest, end] = offsets.length === 0 ? [0, 0] : [Math.min(...offsets), Math.max(...offsets) + 1];
+      this.#unkept = at === 'last' ? oldest : end;
+      this.#begin = beginOf(at, this.#unkept);
     }
+    if (this.#unkept !== undefined) await keep(this.#unkept, over);
+    this.#unkept = undefined;
   }
 
   #newSubscription(): StreamSubscription {

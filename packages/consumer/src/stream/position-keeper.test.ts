@@ -32,13 +32,13 @@ describe('a position', () => {
   test('is saved after so many messages, one save at a time, each with the newest', async () => {
     const { saves, keeper, answer } = kept();
     for (const offset of [1, 2, 3]) keeper.reached(offset);
-    expect(saves).toEqual([3]);
+    expect(saves).toEqual([4]); // what is to be read next
     for (const offset of [4, 5, 6, 7]) keeper.reached(offset);
-    expect(saves).toEqual([3]);
-    expect(keeper.saved).toBeUndefined();
+    expect(saves).toEqual([4]);
+    expect([keeper.position, keeper.saved]).toEqual([7, undefined]);
     await answer();
     expect(keeper.saved).toBe(3);
-    expect(saves).toEqual([3, 7]);
+    expect(saves).toEqual([4, 8]);
   });
 
   test('is saved after so much time where fewer came', async () => {
@@ -49,7 +49,7 @@ describe('a position', () => {
     clock.pass(39);
     expect(saves).toEqual([]);
     clock.pass(1);
-    expect(saves).toEqual([2]);
+    expect(saves).toEqual([3]);
     await answer();
     expect(clock.timers).toBe(1); // the time limit of the save alone
   });
@@ -58,13 +58,13 @@ describe('a position', () => {
     const { clock, saves, keeper, answer } = kept({ saveEvery: 1 });
     keeper.reached(1);
     await answer(new Error('no disk'));
-    expect(keeper.isFailing).toBe(true);
+    expect(keeper).toMatchObject({ isFailing: true, failure: { message: 'no disk' } });
     for (const offset of [2, 3, 4]) keeper.reached(offset);
-    expect(saves).toEqual([1]);
+    expect(saves).toEqual([2]);
     clock.pass(200);
-    expect(saves).toEqual([1, 4]);
+    expect(saves).toEqual([2, 5]);
     await answer();
-    expect(keeper).toMatchObject({ isFailing: false, saved: 4 });
+    expect(keeper).toMatchObject({ isFailing: false, failure: undefined, saved: 4 });
   });
 
   test('whose save is not answered is tried again', async () => {
@@ -73,7 +73,19 @@ describe('a position', () => {
     clock.pass(10_000);
     await turn();
     clock.pass(200);
-    expect(saves).toEqual([1, 1]);
+    expect(saves).toEqual([2, 2]);
+  });
+
+  test('before anything was read is kept at once, also where nothing lies before it', async () => {
+    const { clock, saves, keeper, answer } = kept();
+    const keeping = keeper.keep(0, AbortSignal.timeout(5_000));
+    expect([saves, keeper.isSaved]).toEqual([[0], false]);
+    await answer(new Error('no disk'));
+    clock.pass(200);
+    await answer();
+    await keeping;
+    expect([saves, keeper.isSaved, keeper.position, keeper.saved]).toEqual([[0, 0], true, undefined, undefined]);
+    keeper.close();
   });
 
   test('is flushed at the end, also what was reached while a save ran, or after one that failed', async () => {
@@ -85,7 +97,7 @@ describe('a position', () => {
     await answer();
     await answer();
     await flushed;
-    expect(saves).toEqual([2, 3]);
+    expect(saves).toEqual([3, 4]);
     keeper.reached(4);
     const late = keeper.flush(AbortSignal.timeout(20));
     await answer(new Error('no disk'));
@@ -95,5 +107,18 @@ describe('a position', () => {
     await again;
     expect(keeper.saved).toBe(4);
     keeper.close();
+  });
+
+  test.each([
+    ['fails', new Error('no disk')],
+    ['succeeds', undefined],
+  ])('is not saved any more once closed, though the save that is under way %s', async (_what, error) => {
+    const { clock, saves, keeper, answer } = kept({ saveEvery: 1 });
+    keeper.reached(1);
+    keeper.reached(2);
+    keeper.close();
+    await answer(error);
+    clock.pass(60_000);
+    expect([saves, clock.timers]).toEqual([[2], 0]);
   });
 });

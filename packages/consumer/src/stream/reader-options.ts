@@ -3,8 +3,8 @@ import { functionOption, integer, invalid, kindOf, knownKeys, oneOf } from '@sur
 
 /**
  * Where a reader begins: `first` is the oldest message there is; `last` the newest part of the stream, some messages that
- * were stored together; `next` what is published from now on; a number that offset; a `Date` what was stored since then,
- * and perhaps some messages before it.
+ * were stored together; `next` what is published from now on; a number that offset, which must exist or be the next one;
+ * a `Date` what was stored since then, and perhaps some messages before it.
  */
 export type StreamStart = 'first' | 'last' | 'next' | number | Date;
 

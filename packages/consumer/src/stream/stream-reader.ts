@@ -24,7 +24,7 @@ import {
 } from '@surehop/core/internal';
 import { Copies } from '../copies.ts';
 import { beginOf } from './begin.ts';
-import { Feed } from './feed.ts';
+import { Feed, type FeedOptions } from './feed.ts';
 import { PositionKeeper } from './position-keeper.ts';
 import { type ResolvedReaderOptions, resolveReaderOptions, type StreamReaderOptions } from './reader-options.ts';
 import { StreamFailures } from './stream-failures.ts';
@@ -137,9 +137,11 @@ class RabbitStreamReader implements StreamReader {
     } catch (thrown) {
       if (this.#closing !== undefined) await this.#closedMeanwhile();
       const { state } = consumeLink;
+      const { isSaved, failure } = this.#keeper; // it begins only where the store has been told that it does
       const cause = this.#feed?.lastFailure ?? (state.phase === 'waiting' ? state.cause : undefined);
       await this.close({ timeoutMs: 0 });
       const isLate = deadline.aborted && thrown === deadline.reason;
+      if (isLate && !isSaved) throw storeUnavailable(this.stream, startTimeoutMs, failure ?? thrown);
       throw isLate ? startTimeout(this.stream, startTimeoutMs, cause) : thrown;
     }
     if (this.#closing !== undefined) await this.#closedMeanwhile();
@@ -186,15 +188,16 @@ class RabbitStreamReader implements StreamReader {
     throw closedError();
   }
 
-  async #open(position: number | undefined, deadline: AbortSignal): Promise<void> {
+  /** @param next what the store has */
+  async #open(next: number | undefined, deadline: AbortSignal): Promise<void> {
     this.#stop.signal.throwIfAborted();
-    if (position !== undefined) this.#keeper.loaded(position);
+    if (next !== undefined) this.#keeper.loaded(next);
     const { prefetch, whenGone, name, from } = this.#options;
     const topology = streamTopology(this.#contract);
-    const onPinned = (offset: number): void => this.#keeper.reached(offset);
-    const begin = beginOf(from, position);
+    const keep: FeedOptions['keep'] = (place, signal) => this.#keeper.keep(place, signal);
+    const begin = beginOf(from, next);
     this.#feed = new Feed(
-      { internals: this.#internals, contract: this.#contract, topology, prefetch, whenGone, name, onPinned },
+      { internals: this.#internals, contract: this.#contract, topology, prefetch, whenGone, name, keep },
       begin,
     );
     this.#feed.start();
@@ -317,6 +320,6 @@ function startTimeout(stream: string, timeoutMs: number, cause: Error | undefine
 
 function storeUnavailable(stream: string, timeoutMs: number, thrown: unknown): SurehopError {
   const cause = asError(thrown);
-  const text = `the position in stream "${stream}" could not be loaded within ${timeoutMs} ms: ${cause.message}`;
+  const text = `the position in stream "${stream}" could not be loaded or saved within ${timeoutMs} ms: ${cause.message}`;
   return new SurehopError('SUREHOP_STORE_UNAVAILABLE', text, { retryable: true, cause });
 }

@@ -10,7 +10,7 @@ import {
 } from '@surehop/core/internal';
 import { Condition } from '../condition.ts';
 import { type Begin, consumerArguments, firstDelivery, offsetOf } from './begin.ts';
-import { firstOffset } from './stream-ends.ts';
+import { firstOffset, newestOffsets } from './stream-ends.ts';
 
 /** One message of a stream, as it came through a channel. */
 export interface Entry {
@@ -28,9 +28,6 @@ export interface StreamSubscriptionOptions {
   readonly prefetch: number;
   readonly onEntry: (entry: Entry) => void;
 }
-
-/** How long a broker may take to hand out a message that is there, before it is asked for another one, in milliseconds. */
-const silenceMs = 3_000;
 
 /**
  * One channel with one consumer of a stream, on one generation of the link. Reading takes nothing away from a stream, and
@@ -143,17 +140,25 @@ export class StreamSubscription {
     this.#channel?.ack(tag, true);
   }
 
-  /** An offset that somebody asked for: the broker would begin with the first one there is, and not say so. */
+  /**
+   * An offset that somebody asked for: of one that is gone the broker would begin with the first one there is, and of one
+   * that is far away it would drop everything before; it says neither.
+   */
   async #assertFrom(offset: number, session: LinkSession): Promise<void> {
     const { internals, stream } = this.#options;
     const first = await firstOffset(internals, stream, session);
-    if (first !== undefined && first > offset) throw new StreamOffsetGoneError(stream, offset, first);
+    if (offset === (first ?? 0)) return;
+    const last =
+      first === undefined ? undefined : Math.max(first, ...(await newestOffsets(internals, stream, session)));
+    const isThere = first !== undefined && last !== undefined && first < offset && offset <= last + 1;
+    if (!isThere) throw new StreamOffsetGoneError(stream, offset, first, last);
   }
 
   async #prove(offset: number, session: LinkSession): Promise<void> {
     const { internals, stream } = this.#options;
     const isKnown = (): boolean => this.#standing !== 'unknown' || this.#cause !== undefined;
-    const { signal, clear } = limited(internals.effects.clock, silenceMs, session.lost);
+    // A disk that has to be woken up is slow, and not empty.
+    const { signal, clear } = limited(internals.effects.clock, internals.options.rpcTimeoutMs, session.lost);
     await this.#condition.until(isKnown, signal).catch(() => session.lost.throwIfAborted());
     clear();
     if (!isKnown()) {
