@@ -5,6 +5,7 @@ import { connect, createConsumer, defineQueue } from '@surehop/consumer';
 import { attachBroker, type Vhost } from '@surehop/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { keepingLogger } from '../connection/lines.ts';
+import { onChannel } from '../dead-letters/queues.ts';
 import { RunningCommand, surehop } from './command.ts';
 import { declareQueue, dieIn } from './stage.ts';
 
@@ -196,6 +197,23 @@ describe('surehop dlq export and import', () => {
     );
     const again = await surehop(['dlq', 'import', file, '--yes'], { env });
     expect(again.stdout).toContain('imported before 3');
+  });
+
+  test('of everything is not begun where a queue has more than can be looked at: a discard may be next', async () => {
+    const file = join(folder, 'never.ndjson');
+    const long = `${queue}-long`;
+    await onChannel(vhost, async (channel) => {
+      await channel.assertQueue(long, { durable: true });
+      for (let sent = 0; sent < 50_001; sent += 1) channel.sendToQueue(long, Buffer.from('1'));
+      await channel.waitForConfirms();
+    });
+    const args = ['dlq', 'export', long, '--accept-delivery-count', '--file', file];
+    const end = await surehop(args, { env });
+    expect(end).toMatchObject({ code: 2, stdout: '' });
+    expect(end.stderr).toMatch(/has 50,001 messages, and without --all the first 50,000 are exported: add --all/);
+    await expect(readFile(file)).rejects.toThrow('ENOENT');
+    expect((await surehop([...args, '--limit', '1'], { env })).code).toBe(0);
+    await onChannel(vhost, (channel) => channel.deleteQueue(long));
   });
 
   test('to standard output; the report then goes to standard error', async () => {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { confirmed } from '../confirmation.ts';
 import { brokerLabel } from '../connection.ts';
 import type { Context } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { number } from '../progress.ts';
 import { UsageError } from '../usage-error.ts';
 import { type AuditFlags, auditPath, openAudit, withAudit } from './audit-path.ts';
@@ -83,8 +84,16 @@ function isThrough({ all, resume }: LookFlags): boolean {
   return all === true || resume !== undefined;
 }
 
+/** So many are looked at without `--all`. */
+export const mostLooked = 50_000;
+
+/** What a command exits with that has looked: not with 0 where it could not look at all that was asked for. */
+export function lookExitCode({ looked, more }: { readonly looked: number; readonly more: boolean }): ExitCode {
+  return more && looked >= mostLooked ? exitCodes.partly : exitCodes.done;
+}
+
 /** What to say where there is more than was looked at. */
 export function behind(looked: number): string {
-  const further = looked < 50_000 ? 'a higher --limit' : '--all';
+  const further = looked < mostLooked ? 'a higher --limit' : '--all';
   return `more lie behind the first ${number(looked)}: ${further} looks further`;
 }

@@ -7,8 +7,9 @@ import { durationMs, positive, positives, share } from '../flag-values.ts';
 import { Output } from '../output.ts';
 import { oneLine } from '../printable.ts';
 import { number } from '../progress.ts';
-import { type ActFlags, carryOut, scopeOf, withActing } from './act.ts';
+import { type ActFlags, scopeOf, withActing } from './act.ts';
 import { openAudit } from './audit-path.ts';
+import { carryOut } from './carrying-out.ts';
 import { type DeskFlags, openDesk } from './desk.ts';
 import { loadEdit } from './edition.ts';
 import { type SelectionFlags, withDeliveryCount, withSelection } from './selection-flags.ts';
@@ -69,6 +70,7 @@ async function replay(context: Context, flags: ReplayFlags, queue: string): Prom
     done: 'replayed',
     queue: letters.queue,
     scope,
+    takesAway: true,
     details: detailsOf,
     perform: async (given) => {
       report = await letters.replay(scope.selection, { ...options, ...given });

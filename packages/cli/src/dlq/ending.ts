@@ -1,0 +1,58 @@
+import type { ActionReport } from '@surehop/dead-letters';
+import type { Context } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { oneLine } from '../printable.ts';
+import { number } from '../progress.ts';
+import type { Act, ActFlags, Scope } from './act.ts';
+import { isoOrUndefined } from './dead-message-json.ts';
+
+const skippedShown = 20;
+
+/** Tells the person how an action ended, and gives what the program exits with: 4 where it may not have been all. */
+export async function told<R extends ActionReport>(
+  context: Context,
+  output: Output,
+  flags: ActFlags,
+  act: Act<R>,
+  report: R,
+): Promise<ExitCode> {
+  const { isDryRun, isCancelled, done, looked, skipped, skippedCount, run } = report;
+  for (const { id, why } of skipped.slice(0, skippedShown)) context.note(`skipped ${oneLine(id)}: ${oneLine(why)}`);
+  const acted = `${isDryRun ? 'would be ' : ''}${act.done} ${number(done)} of ${number(looked)} looked at in ${act.queue}`;
+  const parts = [acted, act.details?.(report) ?? '', skippedCount > 0 ? `skipped ${number(skippedCount)}` : ''];
+  await output.value({ ...report, startedAt: isoOrUndefined(report.startedAt) }, () =>
+    parts.filter((part) => part !== '').join(', '),
+  );
+  const isMore = !isCancelled && mayBeMore(act.scope, flags, report);
+  if (isMore) context.note(`more lie behind the first ${number(looked)}; ${wayOn(act, report)}`);
+  if (!isDryRun) context.note(`run ${run}${isCancelled ? '; --resume with it goes on' : ''}`);
+  if (isCancelled) context.signal.throwIfAborted();
+  const missing = missingIds(act.scope, flags, report);
+  if (missing > 0) context.note(`not found: ${number(missing)} of the ids`);
+  return isMore || skippedCount > 0 || missing > 0 ? exitCodes.partly : exitCodes.done;
+}
+
+/** Whether messages that it is about may lie behind those that were looked at. */
+export function mayBeMore({ selection }: Scope, { limit }: ActFlags, { more, matched }: ActionReport): boolean {
+  if (!more || matched >= (limit ?? Number.POSITIVE_INFINITY)) return false;
+  return selection === 'all' || !('ids' in selection) || matched < selection.ids.length;
+}
+
+/** Whether it goes through a queue of any length. */
+export function isBoundless({ scope, takesAway }: Pick<Act<never>, 'scope' | 'takesAway'>): boolean {
+  return scope.all || (takesAway && scope.selection === 'all');
+}
+
+/** What reaches the messages that were not looked at. */
+function wayOn<R extends ActionReport>(act: Act<R>, { isDryRun, run }: R): string {
+  if (!isBoundless(act)) return '--all goes through all of them';
+  if (isDryRun) return 'what is not a dry run goes through all of them';
+  return act.scope.all ? `--resume ${run} goes on with them` : 'the same command again goes on with them';
+}
+
+/** How many of the ids that were asked for no message had; of a run that had a limit nobody can tell. */
+function missingIds({ selection, resume }: Scope, { limit }: ActFlags, { matched }: ActionReport): number {
+  const isKnown = selection !== 'all' && 'ids' in selection && limit === undefined && resume === undefined;
+  return isKnown ? Math.max(0, new Set(selection.ids).size - matched) : 0;
+}
