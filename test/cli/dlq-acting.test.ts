@@ -15,6 +15,7 @@ let vhost: Vhost;
 let env: Record<string, string>;
 let queue: string;
 let dead: string;
+let elsewhere: string;
 let queues = 0;
 
 beforeAll(async () => {
@@ -26,6 +27,7 @@ beforeEach(async () => {
   queues += 1;
   queue = `orders-${queues}`;
   dead = `${queue}.dead-letter`;
+  elsewhere = `${queue}-elsewhere`;
   await dieIn(vhost, queue, [
     { id: 'm-1', error: 'TimeoutError: no answer' },
     { id: 'm-2', error: 'TypeError: no such thing' },
@@ -132,15 +134,51 @@ describe('surehop dlq replay', () => {
     expect(other.stderr).toContain(`run ${run} was a replay of ${dead}, and not a discard of ${dead}`);
   });
 
-  test('Ctrl-C stops it: what is done is done, the rest is untouched, and the run can be gone on with', async () => {
-    await using command = new RunningCommand(['dlq', 'replay', queue, '--rate', '1', '--yes'], env);
-    await expect.poll(() => vhost.messages(queue), { timeout: 20_000 }).toBeGreaterThan(0);
+  test('Ctrl-C stops it: what is done is done, and the run is gone on with, within its own bounds', async () => {
+    const asked = ['dlq', 'replay', queue, '--rate', '1', '--limit', '2', '--to', elsewhere];
+    await declareQueue(vhost, elsewhere);
+    await using command = new RunningCommand([...asked, '--yes'], env);
+    await expect.poll(() => vhost.messages(elsewhere), { timeout: 20_000 }).toBeGreaterThan(0);
     command.interrupt();
     const end = await command.end();
     expect(end.code).toBe(130);
-    expect(end.stderr).toMatch(/run [\w-]+; --resume with it goes on/);
-    const ids = [...(await vhost.messageIds(queue)), ...(await vhost.messageIds(dead))];
-    expect(ids).toEqual(['m-1', 'm-2', 'm-3']);
+    const run = /run ([\w-]+); --resume with it goes on/.exec(end.stderr)?.[1] ?? '';
+    expect(await vhost.messageIds(elsewhere)).toEqual(['m-1']);
+    expect(await vhost.messageIds(dead)).toEqual(['m-2', 'm-3']);
+    const resumed = ['dlq', 'replay', queue, '--resume', run];
+    for (const [args, why] of [
+      [['--to', queue], `run ${run} sent messages to ${elsewhere}, and not to ${queue}`],
+      [['--edit', 'edit.mjs'], `run ${run} edited nothing`],
+    ] as const) {
+      const refused = await surehop([...resumed, ...args, '--yes'], { env });
+      expect({ code: refused.code, why: refused.stderr }).toEqual({ code: 2, why: expect.stringContaining(why) });
+    }
+    expect((await surehop(resumed, { env })).stderr).toContain('Replay 1 of 1 dead letters looked at');
+    expect(await surehop([...resumed, '--yes'], { env })).toMatchObject({ code: 0 });
+    expect(await vhost.messageIds(elsewhere)).toEqual(['m-1', 'm-2']);
+    const [first, , second] = (await auditLines()).map(({ options }) => options as object);
+    expect(first).toMatchObject({ ratePerSecond: 1, limit: 2, to: elsewhere });
+    expect(second).toMatchObject({ ratePerSecond: 1, limit: 1, to: elsewhere });
+    const again = await surehop([...resumed, '--yes'], { env });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('give another --limit') });
+    expect((await surehop([...resumed, '--limit', '5', '--rate', '9', '--yes'], { env })).code).toBe(0);
+    expect((await auditLines()).at(-1)).toMatchObject({ options: { ratePerSecond: 9, limit: 5, to: elsewhere } });
+    expect(await vhost.messages(dead)).toBe(0);
+  });
+
+  test('[--resume] of a run that edited asks for the same --edit', async () => {
+    const module = join(folder, 'edit-again.mjs');
+    await writeFile(module, 'export default ({ id }) => ({ content: Buffer.from(id) });\n');
+    const asked = ['dlq', 'replay', queue, '--rate', '1', '--edit', module, '--yes'];
+    await using command = new RunningCommand(asked, env);
+    await expect.poll(() => vhost.messages(queue), { timeout: 20_000 }).toBeGreaterThan(0);
+    command.interrupt();
+    const run = /run ([\w-]+); --resume with it and the same --edit/.exec((await command.end()).stderr)?.[1] ?? '';
+    const resumed = ['dlq', 'replay', queue, '--resume', run, '--yes'];
+    const refused = await surehop(resumed, { env });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('go on with the same --edit') });
+    expect((await surehop([...resumed, '--edit', module, '--rate', '100'], { env })).code).toBe(0);
+    expect((await vhost.get(queue)).map(({ content }) => String(content))).toEqual(['m-1', 'm-2', 'm-3']);
   });
 });
 
@@ -163,6 +201,25 @@ describe('surehop dlq discard and move', () => {
     expect(missing.code).toBe(4);
     expect(missing.stderr).toContain('not found: 1 of the ids');
     expect(await vhost.messageIds(dead)).toEqual(['m-2', 'm-3']);
+  });
+
+  test('a pass that its limit ended leaves the queue turned, says so, and is put right', async () => {
+    await declareQueue(vhost, elsewhere);
+    const asked = ['dlq', 'move', queue, '--to', elsewhere, '--filter', 'error.name = TypeError', '--all'];
+    const end = await surehop([...asked, '--limit', '1', '--yes'], { env });
+    expect(end.code).toBe(0);
+    const run = String((await auditLines())[0]?.run);
+    expect(end.stderr).toContain(
+      `--resume ${run} with another --limit goes on; surehop dlq groups ${dead} --resume ${run}`,
+    );
+    expect(await vhost.messageIds(dead)).toEqual(['m-3', 'm-1']);
+    const other = await surehop(['dlq', 'move', queue, '--to', queue, '--resume', run, '--yes'], { env });
+    expect(other).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`sent messages to ${elsewhere}, and not to`),
+    });
+    expect((await surehop(['dlq', 'groups', dead, '--resume', run], { env })).code).toBe(0);
+    expect(await vhost.messageIds(dead)).toEqual(['m-1', 'm-3']);
   });
 
   test('nothing is done without an answer', async () => {

@@ -7,7 +7,7 @@ import type { Action, Fate } from './fate.ts';
 import { idsOf } from './going-through.ts';
 import { HeldRun } from './held-run.ts';
 import { lineOf } from './line.ts';
-import { carriedOut, type Run, type RunEnd, reportOf } from './run.ts';
+import { beganAt, carriedOut, type Run, type RunEnd, reportOf } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 import { fileDestination, Sink, streamDestination } from './sink.ts';
 import { StreamRun } from './stream-run.ts';
@@ -34,7 +34,7 @@ export interface ExportReport extends ActionReport {
  */
 export async function exportTo(desk: Desk, selection: Selection, options: ExportOptions): Promise<ExportReport> {
   checkExportOptions(options);
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { file, dryRun = false, resume } = options;
   const { signal: _signal, onProgress: _onProgress, file: _file, ...plain } = options;
   const path = typeof file === 'string' ? file : undefined;

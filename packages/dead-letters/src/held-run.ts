@@ -5,6 +5,7 @@ import type { Desk } from './desk.ts';
 import { Doubts } from './doubts.ts';
 import type { Action } from './fate.ts';
 import { type Held, type Holding, mostHeld } from './holding.ts';
+import { replayHeaders } from './replay-headers.ts';
 import { mayComeYet, missingForMs, type Run, type RunEnd, settledCopies } from './run.ts';
 import { inSessions } from './session.ts';
 
@@ -80,6 +81,8 @@ export class HeldRun {
         if (await mayComeYet(this.#run, this.#desk.internals, missingForMs)) continue;
         return this.#run.backAt === undefined ? 'end' : 'cut';
       }
+      // A dry run of a pass that was stopped: from here on it has seen all.
+      if (this.#run.isResumed && held.message.headers[replayHeaders.pass] === this.#run.run) return 'end';
       const dead = readDeadMessage(held.message, this.#desk.queue);
       if (this.#isNewer(dead)) continue;
       if (this.#doubts.isAgain(held.message)) {

@@ -6,7 +6,7 @@ import { mostHeld } from './holding.ts';
 import { rampDefaults } from './ramp.ts';
 import { checkReplayOptions, type ReplayOptions, type ReplayReport } from './replay-options.ts';
 import { Replaying } from './replaying.ts';
-import { carriedOut, type Run, type RunEnd, reportOf, untilCancelled } from './run.ts';
+import { beganAt, carriedOut, type Run, type RunEnd, reportOf, untilCancelled } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 import { StreamRun } from './stream-run.ts';
 import { Tally } from './tally.ts';
@@ -21,7 +21,7 @@ import { assertQueueExists, readyIn } from './target.ts';
  */
 export async function replay(desk: Desk, selection: Selection, options: ReplayOptions = {}): Promise<ReplayReport> {
   checkReplayOptions(desk.queue, options);
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { signal: _signal, onProgress: _onProgress, edit, ...plain } = options;
   const intention = {
     action: edit === undefined ? 'replay' : 'edit-and-replay',

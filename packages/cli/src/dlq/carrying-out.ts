@@ -16,21 +16,26 @@ export async function carryOut<R extends ActionReport>(
   output: Output,
   act: Act<R>,
 ): Promise<ExitCode> {
-  const given = flags.limit === undefined ? {} : { limit: flags.limit };
+  const { all, limit, resume } = act.scope;
+  const { signal } = context;
+  const options: ActOptions = {
+    signal,
+    all,
+    ...(limit === undefined ? {} : { limit }),
+    ...(resume === undefined ? {} : { resume }),
+  };
   if (flags.dryRun === true || flags.yes !== true) {
     const preview = await metered(context, looking, (onProgress) =>
-      act.perform({ ...given, signal: context.signal, onProgress, dryRun: true }),
+      act.perform({ ...options, onProgress, dryRun: true }),
     );
-    context.signal.throwIfAborted();
+    signal.throwIfAborted();
     const isNothing = preview.done === 0 && !(isBoundless(act) && preview.more);
-    if (flags.dryRun === true || isNothing) return await told(context, output, flags, act, preview);
+    if (flags.dryRun === true || isNothing) return await told(context, output, act, preview);
     await confirmed(context, question(context, flags, act, preview), flags);
   }
-  const { all, resume } = act.scope;
-  const options: ActOptions = { ...given, signal: context.signal, all, ...(resume === undefined ? {} : { resume }) };
   const step = act.scope.selection === 'all' ? acting(act.done) : actingOnSome(act.done);
   const report = await metered(context, step, (onProgress) => act.perform({ ...options, onProgress }));
-  return await told(context, output, flags, act, report);
+  return await told(context, output, act, report);
 }
 
 async function metered<R>(
@@ -59,7 +64,7 @@ function actingOnSome(verb: string): (progress: Progress) => Step {
 function question<R extends ActionReport>(context: Context, flags: ActFlags, act: Act<R>, preview: R): string {
   const { scope, verb, queue } = act;
   const { looked, done, skippedCount } = preview;
-  const many = `${mayBeMore(scope, flags, preview) ? 'at least ' : ''}${number(done)}`;
+  const many = `${mayBeMore(scope, preview) ? 'at least ' : ''}${number(done)}`;
   const details = act.details?.(preview) ?? '';
   const sentences = [
     `${verb} ${many} of ${number(looked)} dead letters looked at in ${queue}${selectionText(scope.selection)}${details === '' ? '' : `: ${details}`}?`,

@@ -32,11 +32,12 @@ export function addExport(dlq: Command, context: Context): void {
 }
 
 async function exportLetters(context: Context, flags: ExportFlags, queue: string): Promise<ExitCode> {
-  const output = outputOf(context, flags);
   await using audit = await openAudit(flags, context.env);
   await using desk = await openDesk(context, flags, queue, audit);
   const { letters } = desk;
   const scope = await scopeOf(context, flags, { actions: ['export'], queue: letters.queue });
+  const file = flags.file ?? (scope.options.file as string | undefined);
+  const output = outputOf(context, { ...flags, file });
   await assertReached(flags, scope, letters);
   const asked = { ...flags, yes: flags.yes === true || !scope.all };
   return await carryOut<ExportReport>(context, asked, output, {
@@ -46,7 +47,7 @@ async function exportLetters(context: Context, flags: ExportFlags, queue: string
     scope,
     takesAway: false,
     details: ({ bytes, isDryRun }) => (isDryRun ? '' : `${number(bytes)} bytes`),
-    perform: (options) => letters.export(scope.selection, { ...options, file: flags.file ?? context.stdout }),
+    perform: (options) => letters.export(scope.selection, { ...options, file: file ?? context.stdout }),
   });
 }
 
@@ -55,8 +56,8 @@ async function exportLetters(context: Context, flags: ExportFlags, queue: string
  *
  * @throws {UsageError} there are more than are looked at without `--all`
  */
-async function assertReached({ limit, dryRun }: ExportFlags, scope: Scope, letters: DeadLetters): Promise<void> {
-  if (scope.selection !== 'all' || scope.all || limit !== undefined || dryRun === true) return;
+async function assertReached({ dryRun }: ExportFlags, scope: Scope, letters: DeadLetters): Promise<void> {
+  if (scope.selection !== 'all' || scope.all || scope.limit !== undefined || dryRun === true) return;
   const ready = await letters.count();
   if (ready <= mostLooked) return;
   throw new UsageError(
@@ -66,7 +67,7 @@ async function assertReached({ limit, dryRun }: ExportFlags, scope: Scope, lette
 }
 
 /** Where the messages go to standard output, the report goes to standard error. */
-function outputOf(context: Context, flags: ExportFlags): Output {
+function outputOf(context: Context, flags: Omit<ExportFlags, 'file'> & { readonly file: string | undefined }): Output {
   if (flags.file !== undefined || flags.dryRun === true) return new Output(context, flags);
   if (flags.json === true || flags.ndjson === true) {
     throw new UsageError(

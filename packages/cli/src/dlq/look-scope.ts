@@ -51,10 +51,15 @@ export async function lookScope(
   }
   if (selection !== 'all')
     throw new UsageError('--resume takes what the earlier run had selected; leave out the selection');
-  const expected = { actions: [action], queue: letters.queue };
-  const { resume, selection: earlier } = await earlierRun(auditPath(flags, context.env), flags.resume, expected);
-  return { selection: earlier, options: { all: true, resume } };
+  const expected = { actions: action === 'groups' ? passes : [action], queue: letters.queue };
+  const earlier = await earlierRun(auditPath(flags, context.env), flags.resume, expected);
+  const { resume } = earlier;
+  if (earlier.options.all !== true) throw new UsageError(`run ${resume.run} was no pass: it has moved nothing`);
+  return { selection: earlier.selection, options: { all: true, resume } };
 }
+
+/** Whatever pass ended early, a look at the rest of the queue puts its order right. */
+const passes = ['groups', 'browse', 'replay', 'edit-and-replay', 'discard', 'move', 'export'] as const;
 
 /** The audit log of a look that moves messages, which says at its beginning how to go on with it; else one that is never written. */
 export async function openLookAudit(context: Context, flags: LookFlags): Promise<AuditLog & AsyncDisposable> {
