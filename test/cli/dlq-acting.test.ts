@@ -110,7 +110,7 @@ describe('surehop dlq replay', () => {
   test('[--edit] gives a new body from JSON, or from a module, under a new id', async () => {
     const json = join(folder, 'edited.json');
     const shown = await surehop(['dlq', 'show', queue, 'm-1', '--json'], { env });
-    await writeFile(json, shown.stdout.replace('"id": "m-1"\n', '"id": "mended"\n'));
+    await writeFile(json, shown.stdout.replace('"id": "m-1"\n', '"id": "mended", "long": 12345678901234567890\n'));
     expect((await surehop(['dlq', 'replay', queue, '--edit', json, '--yes'], { env })).code).toBe(2);
     const one = await surehop(['dlq', 'replay', queue, '--id', 'm-1', '--edit', json, '--yes'], { env });
     expect(one.code).toBe(0);
@@ -119,7 +119,11 @@ describe('surehop dlq replay', () => {
     const many = await surehop(['dlq', 'replay', queue, '--edit', module, '--yes'], { env });
     expect(many.code).toBe(0);
     const stored = await vhost.get(queue);
-    expect(stored.map(({ content }) => String(content))).toEqual(['{"id":"mended"}', '2', '{"id":"m-3"}']);
+    expect(stored.map(({ content }) => String(content))).toEqual([
+      '{"id":"mended","long":12345678901234567890}',
+      '2',
+      '{"id":"m-3"}',
+    ]);
     expect(stored.map(({ headers }) => headers['surehop-replaced-id'])).toEqual(['m-1', 'm-2', undefined]);
   });
 
