@@ -48,6 +48,19 @@ test('of all takes what was there when it began, in any number, and stops when i
   expect(await on.vhost.messages(dead)).toBe(0);
 });
 
+test.each([
+  ['streaming', 'all', false],
+  ['held', { filter: 'attempts >= 1' }, false],
+  ['a pass', { filter: 'attempts >= 1' }, true],
+] as const)('%s: looks at no more than it is to, so that what came later stays', async (_form, selection, all) => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await putLetters(on.vhost, dead, { count: 30 });
+  const report = await deadLettersIn(on.rabbit, dead).discard(selection, { all, lookAtMost: 20 });
+  expect(report).toMatchObject({ looked: 20, matched: 20, done: 20, more: false });
+  expect(await on.vhost.messageIds(dead)).toEqual(ids(21, 30));
+});
+
 test('nothing is done that cannot be written down', async () => {
   await using on = await stage(broker);
   await queuesFor(on.vhost, [dead]);

@@ -75,10 +75,10 @@ function throughQueue(
   action: Action,
   run: Run,
   selection: Selection,
-  { all = false, dryRun: isDryRun = false, limit = Number.POSITIVE_INFINITY }: ExportOptions,
+  { all = false, dryRun: isDryRun = false, limit = Number.POSITIVE_INFINITY, lookAtMost }: ExportOptions,
 ): Promise<RunEnd> {
-  if (all && !isDryRun) return new StreamRun(desk, action, run, { isPass: true, limit }).run();
-  return new HeldRun(desk, action, run, { limit, isDryRun, ids: idsOf(selection) }).run();
+  if (all && !isDryRun) return new StreamRun(desk, action, run, { isPass: true, limit, lookAtMost }).run();
+  return new HeldRun(desk, action, run, { limit, lookAtMost, isDryRun, ids: idsOf(selection) }).run();
 }
 
 function checkExportOptions(options: ExportOptions): void {

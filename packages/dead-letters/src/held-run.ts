@@ -11,6 +11,7 @@ import { inSessions } from './session.ts';
 
 export interface HeldRunOptions {
   readonly limit: number;
+  readonly lookAtMost?: number | undefined;
   readonly isDryRun: boolean;
   /** The ids that are wanted, where they are known: once each was seen, nothing more is looked at. */
   readonly ids?: readonly string[] | undefined;
@@ -55,7 +56,7 @@ export class HeldRun {
   /** Until the end, or until the broker is lost. */
   async #session(holding: Holding): Promise<RunEnd> {
     const { signal, tally } = this.#run;
-    this.#bound ??= await holding.ready();
+    this.#bound ??= Math.min(await holding.ready(), this.#options.lookAtMost ?? Number.POSITIVE_INFINITY);
     tally.total = Math.min(mostHeld, this.#bound);
     const candidates: Candidate[] = [];
     const end = await this.#scan(holding, candidates);

@@ -24,6 +24,7 @@ export async function carryOut<R extends ActionReport>(
     ...(limit === undefined ? {} : { limit }),
     ...(resume === undefined ? {} : { resume }),
   };
+  let counted: number | undefined;
   if (flags.dryRun === true || flags.yes !== true) {
     const preview = await metered(context, looking, (onProgress) =>
       act.perform({ ...options, onProgress, dryRun: true }),
@@ -32,9 +33,13 @@ export async function carryOut<R extends ActionReport>(
     const isNothing = preview.done === 0 && !(isBoundless(act) && preview.more);
     if (flags.dryRun === true || isNothing) return await told(context, output, act, preview);
     await confirmed(context, question(context, flags, act, preview), flags);
+    // What died while the person was reading stands behind all that was counted.
+    if (!preview.more) counted = preview.looked;
   }
   const step = act.scope.selection === 'all' ? acting(act.done) : actingOnSome(act.done);
-  const report = await metered(context, step, (onProgress) => act.perform({ ...options, onProgress }));
+  const report = await metered(context, step, (onProgress) =>
+    act.perform({ ...options, ...(counted === undefined ? {} : { lookAtMost: counted }), onProgress }),
+  );
   return await told(context, output, act, report);
 }
 
