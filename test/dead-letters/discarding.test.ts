@@ -1,8 +1,9 @@
+import { PassThrough } from 'node:stream';
 import { attachBroker } from '@surehop/testing';
 import { afterAll, expect, inject, test } from 'vitest';
 import { stage } from '../consuming/stage.ts';
 import { ids, keepingAudit, putLetters, queuesFor } from './letters.ts';
-import { deadLettersIn } from './queues.ts';
+import { deadLettersIn, onChannel } from './queues.ts';
 
 const broker = attachBroker(inject('broker'));
 afterAll(() => broker.close());
@@ -60,6 +61,25 @@ test.each([
   expect(report).toMatchObject({ looked: 20, matched: 20, done: 20, more: false });
   expect(await on.vhost.messageIds(dead)).toEqual(ids(21, 30));
 });
+
+test('of a selection holds no more than so many bytes, and says that there are more', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await onChannel(on.vhost, async (channel) => {
+    for (let number = 1; number <= 80; number += 1) {
+      channel.sendToQueue(dead, Buffer.alloc(1024 * 1024, 'x'), { messageId: `id-${number}` });
+      await channel.waitForConfirms();
+    }
+  });
+  const letters = deadLettersIn(on.rabbit, dead);
+  const selection = { filter: 'size > 0' };
+  expect(await letters.discard(selection, { dryRun: true })).toMatchObject({ looked: 80, done: 80, more: false });
+  const file = new PassThrough();
+  file.resume();
+  expect(await letters.export(selection, { file })).toMatchObject({ looked: 80, done: 80, more: false });
+  expect(await letters.discard(selection)).toMatchObject({ looked: 64, matched: 64, done: 64, more: true });
+  expect(await on.vhost.messageIds(dead)).toEqual(ids(65, 80));
+}, 60_000);
 
 test('nothing is done that cannot be written down', async () => {
   await using on = await stage(broker);

@@ -59,6 +59,7 @@ function writing(matches: (message: DeadMessage) => boolean, sink: Sink): Action
   const stay: Fate = { kind: 'stay' };
   return {
     matches,
+    takesNothing: true,
     async fate(message) {
       sink.write(lineOf(message));
       if (sink.isFull) await sink.flush();

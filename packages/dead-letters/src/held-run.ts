@@ -1,4 +1,4 @@
-import { DriverError } from '@surehop/core/internal';
+import { DriverError, encodedTableSize } from '@surehop/core/internal';
 import type { DeadMessage } from './dead-message.ts';
 import { readDeadMessage } from './dead-message-reading.ts';
 import type { Desk } from './desk.ts';
@@ -28,6 +28,9 @@ interface Candidate {
   readonly dead: DeadMessage;
 }
 
+/** Of the messages that it is about and has not acted on, bodies and headers, in bytes: beyond it, they are acted on first. */
+const mostBytes = 64 * 1024 * 1024;
+
 /**
  * Takes messages off the head of a queue, as many as can be held, and acts on those that it is about, in their order. All
  * others are given back at the end: nothing changes its place.
@@ -56,6 +59,7 @@ export class HeldRun {
   /** Until the end, or until the broker is lost. */
   async #session(holding: Holding): Promise<RunEnd> {
     const { signal, tally } = this.#run;
+    this.#action.forget?.();
     this.#bound ??= Math.min(await holding.ready(), this.#options.lookAtMost ?? Number.POSITIVE_INFINITY);
     tally.total = Math.min(mostHeld, this.#bound);
     const candidates: Candidate[] = [];
@@ -70,12 +74,19 @@ export class HeldRun {
   /** Takes what is there, and finds those that the action is about. */
   async #scan(holding: Holding, candidates: Candidate[]): Promise<RunEnd> {
     const { signal, tally } = this.#run;
-    const { limit, ids } = this.#options;
+    const { limit, ids, isDryRun } = this.#options;
     const missing = ids === undefined ? undefined : new Set(ids);
-    while (candidates.length + tally.done < limit) {
+    let bytes = 0;
+    while (candidates.length + tally.done + tally.skippedCount < limit) {
       if (signal.aborted || holding.size >= mostHeld) return 'cut';
       if (missing?.size === 0) return 'cut';
       if (tally.looked >= (this.#bound ?? 0)) return 'end';
+      if (bytes >= mostBytes) {
+        // What takes messages away does so once the last is held: what goes back would change its place else.
+        if (this.#action.takesNothing !== true) return 'cut';
+        await this.#actOn(holding, candidates.splice(0));
+        bytes = 0;
+      }
       const held = await holding.take();
       if (held === undefined) {
         // Fewer than there were: a channel that was lost has them still, or somebody took them.
@@ -95,8 +106,14 @@ export class HeldRun {
       tally.look();
       if (!this.#action.matches(dead)) continue;
       tally.match();
-      candidates.push({ held, dead });
       missing?.delete(dead.id);
+      const candidate = candidateOf(held, dead);
+      if (isDryRun) {
+        await this.#actOn(holding, [candidate]);
+        continue;
+      }
+      candidates.push(candidate);
+      bytes += sizeOf(dead);
     }
     return 'cut';
   }
@@ -153,6 +170,22 @@ export class HeldRun {
     if (this.#action.isNewer?.(dead) !== true) return false;
     this.#options.onNewer?.(dead);
     return true;
+  }
+}
+
+/** With one copy of the body: what was delivered would keep the whole of a read buffer. */
+function candidateOf({ message }: Held, dead: DeadMessage): Candidate {
+  const { consumerTag, deliveryTag } = message;
+  const { redelivered, exchange, routingKey, content, properties, headers } = dead;
+  const kept = { consumerTag, deliveryTag, redelivered, exchange, routingKey, content, properties, headers };
+  return { held: { message: kept }, dead };
+}
+
+function sizeOf({ content, headers }: DeadMessage): number {
+  try {
+    return content.length + encodedTableSize(headers);
+  } catch {
+    return content.length; // headers that cannot be written again are few
   }
 }
 

@@ -77,6 +77,11 @@ export class Replaying implements Action {
     if (this.isHeld) this.#sent.set(copy.properties.messageId ?? '', this.#tempo.step);
   }
 
+  /** Of a dry run: it begins to count anew. */
+  forget(): void {
+    if (this.#options.dryRun === true) this.#byTarget.clear();
+  }
+
   /** A message that was replayed since this run began lies in the queue again. */
   noteNewer(message: DeadMessage): void {
     const { failure, id } = message;

@@ -8,10 +8,9 @@ const mostSkipped = 1_000;
 export class Tally {
   readonly #meter: ProgressMeter;
   /** Of messages that are out of the queue, or were moved in it: they do not come again. */
-  #settled = { looked: 0, matched: 0, skipped: new Reasons() };
+  #settled = nothing();
   /** Of messages that lie in the queue: they come again after a loss of the broker. */
-  #lying = { looked: 0, matched: 0, skipped: new Reasons() };
-  #done = 0;
+  #lying = nothing();
   total: number | undefined;
 
   constructor(internals: RabbitInternals, onProgress: OnProgress | undefined) {
@@ -27,7 +26,7 @@ export class Tally {
   }
 
   get done(): number {
-    return this.#done;
+    return this.#settled.done + this.#lying.done;
   }
 
   get skippedCount(): number {
@@ -58,7 +57,7 @@ export class Tally {
       this.#lying.matched -= 1;
       this.#settled.matched += 1;
     }
-    if (isDone) this.#done += 1;
+    if (isDone) this.#settled.done += 1;
     this.#tell();
   }
 
@@ -70,13 +69,13 @@ export class Tally {
 
   /** One that stays is done with. */
   doneLying(): void {
-    this.#done += 1;
+    this.#lying.done += 1;
     this.#tell();
   }
 
   /** The broker was lost: what lies in the queue comes again. */
   again(): void {
-    this.#lying = { looked: 0, matched: 0, skipped: new Reasons() };
+    this.#lying = nothing();
   }
 
   /** The last word of the progress. */
@@ -99,6 +98,10 @@ export class Tally {
     const { looked, matched, done, total } = this;
     return { looked, matched, done, total };
   }
+}
+
+function nothing(): { looked: number; matched: number; done: number; readonly skipped: Reasons } {
+  return { looked: 0, matched: 0, done: 0, skipped: new Reasons() };
 }
 
 /** The first of them, and how many there are. */
