@@ -15,6 +15,8 @@ export interface Assignment {
   /** Of an export or an import. */
   readonly file?: string;
   readonly all?: boolean;
+  /** Of a replay: gives each a new body. */
+  readonly edits?: boolean;
   readonly resume?: { readonly run: string; readonly startedAt: number };
 }
 
@@ -58,8 +60,13 @@ export class ActingProcess implements AsyncDisposable {
   }
 }
 
+/** What an edited message of this id has for a body. */
+function edit({ id }: { readonly id: string }): { readonly content: Uint8Array } {
+  return { content: Buffer.from(`edited ${id}`) };
+}
+
 async function main(assignment: Assignment): Promise<void> {
-  const { url, queue, action, selection = 'all', to = '', file = '', all = false, resume } = assignment;
+  const { url, queue, action, selection = 'all', to = '', file = '', all = false, edits = false, resume } = assignment;
   await using rabbit = await connect({ url, log: keepingLogger().log });
   const say = (said: Said): void => void process.send?.(said);
   const audit = {
@@ -69,7 +76,7 @@ async function main(assignment: Assignment): Promise<void> {
   const options = { onProgress: ({ done }: { done: number }) => say({ done }) };
   const acting = { ...options, all, ...(resume !== undefined && { resume }) };
   const letters = openDeadLetters(rabbit, queue, { by: 'a process', audit, acceptsDeliveryCount: true });
-  if (action === 'replay') say({ report: await letters.replay(selection, acting) });
+  if (action === 'replay') say({ report: await letters.replay(selection, edits ? { ...acting, edit } : acting) });
   else if (action === 'discard') say({ report: await letters.discard(selection, acting) });
   else if (action === 'move') say({ report: await letters.move(selection, to, acting) });
   else if (action === 'export') say({ report: await letters.export(selection, { file, ...acting }) });

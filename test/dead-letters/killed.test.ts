@@ -93,6 +93,32 @@ test.each(seeds.flatMap((seed) => forms.map((form) => ({ seed, ...form }))))(
 );
 
 test.each(seeds)(
+  'an edit in a process that is killed gives each message one new id (seed %s)',
+  async (seed) => {
+    await using on = await stage(broker);
+    await queuesFor(on.vhost, ['orders', dead]);
+    await putLetters(on.vhost, dead, { count });
+    expect(await killed(on, seed, { action: 'replay', selection: 'all', edits: true })).toBeGreaterThan(0);
+    const arrived = await on.vhost.get('orders');
+    const names = arrived.map(({ properties, headers, content }) => ({
+      id: String(properties.message_id),
+      was: String(headers['surehop-replaced-id']),
+      body: content.toString(),
+    }));
+    expect(
+      lostOf(
+        ids(1, count),
+        names.map(({ was }) => was),
+      ),
+    ).toEqual([]);
+    expect(names.filter(({ was, body }) => body !== `edited ${was}`)).toEqual([]);
+    expect(new Set(names.map(({ id }) => id)).size).toBe(count);
+    expect(new Set(names.map(({ id, was }) => `${id} ${was}`)).size).toBe(count);
+  },
+  120_000,
+);
+
+test.each(seeds)(
   'a discard in a process that is killed takes nothing else (seed %s)',
   async (seed) => {
     for (const all of [false, true]) {

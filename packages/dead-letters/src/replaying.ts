@@ -61,7 +61,7 @@ export class Replaying implements Action {
     if (to === this.#desk.queue) return skip('it failed in the queue where it lies: name another target');
     let edition: Edition;
     try {
-      edition = edited(message, this.#options.edit, this.#desk.internals.effects.newId);
+      edition = edited(message, this.#options.edit);
     } catch (thrown) {
       return skip(whyNotEdited(thrown));
     }
