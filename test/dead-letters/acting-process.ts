@@ -22,6 +22,7 @@ export interface Assignment {
 
 /** What it says: how far it is, and in the end its report. */
 interface Said {
+  readonly looked?: number;
   readonly done?: number;
   readonly begun?: string;
   readonly report?: { readonly done?: number; readonly imported?: number };
@@ -29,6 +30,7 @@ interface Said {
 
 /** A process that acts on dead letters, to be killed. */
 export class ActingProcess implements AsyncDisposable {
+  looked = 0;
   done = 0;
   /** Its run, as the audit log has it. */
   run: string | undefined;
@@ -41,7 +43,8 @@ export class ActingProcess implements AsyncDisposable {
     this.#process = spawn(process.execPath, [program, JSON.stringify(assignment)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    this.#process.on('message', ({ done, begun, report }: Said) => {
+    this.#process.on('message', ({ looked, done, begun, report }: Said) => {
+      this.looked = looked ?? this.looked;
       this.done = done ?? this.done;
       this.run = begun ?? this.run;
       this.report = report ?? this.report;
@@ -73,7 +76,7 @@ async function main(assignment: Assignment): Promise<void> {
     write: async ({ event, run }: { event: string; run: string }) =>
       event === 'begin' ? say({ begun: run }) : undefined,
   };
-  const options = { onProgress: ({ done }: { done: number }) => say({ done }) };
+  const options = { onProgress: ({ looked, done }: { looked: number; done: number }) => say({ looked, done }) };
   const acting = { ...options, all, ...(resume !== undefined && { resume }) };
   const letters = openDeadLetters(rabbit, queue, { by: 'a process', audit, acceptsDeliveryCount: true });
   if (action === 'replay') say({ report: await letters.replay(selection, edits ? { ...acting, edit } : acting) });
