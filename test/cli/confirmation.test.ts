@@ -60,4 +60,13 @@ describe.skipIf(!hasPseudoTerminals())('at a terminal, what changes something as
     expect(await terminal.end()).toBe(0);
     expect(terminal.image.text).not.toContain('[#'); // it is taken away at the end
   });
+
+  test('of those selected too, once it knows how many there are', async () => {
+    const many = Array.from({ length: 4 }, (_, index) => ({ id: `m-${index}`, error: 'TypeError: no' }));
+    await dieIn(vhost, 'bills', many);
+    const args = ['dlq', 'replay', 'bills', '--id', 'm-0', '--id', 'm-1', '--id', 'm-2', '--rate', '1', '--yes'];
+    await using terminal = new PseudoTerminal(args, { columns: 200, rows: 24, env });
+    await terminal.shows(/replayed \[#+ +\] (?:33|66)% \d\/3, .*\/s, \d+ s left/);
+    expect(await terminal.end()).toBe(0);
+  });
 });

@@ -132,10 +132,17 @@ describe('an import', () => {
     await deadLettersIn(on.rabbit, dead).export('all', { file });
     const stop = new AbortController();
     on.proxy.trickle(1_000_000); // so that it lasts
-    const onProgress = ({ done }: { done: number }) => done > 500 && stop.abort();
+    const totals: (number | undefined)[] = [];
+    const onProgress = ({ done, total }: { done: number; total: number | undefined }) => {
+      totals.push(total);
+      if (done > 500) stop.abort();
+    };
     const first = await importDeadLetters(on.rabbit, { file, to: 'attic', ...by, signal: stop.signal, onProgress });
     on.proxy.heal();
     expect(first).toMatchObject({ isCancelled: true });
+    // Guessed from the size of the file, whose lines have much the same length.
+    expect(Math.min(...totals.map((total) => total ?? 0))).toBeGreaterThan(1_400);
+    expect(Math.max(...totals.map((total) => total ?? 0))).toBeLessThan(1_600);
     await expect(importDeadLetters(on.rabbit, { file, ...by })).rejects.toMatchObject({
       code: 'SUREHOP_IMPORT_MISMATCH',
     });

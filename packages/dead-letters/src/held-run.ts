@@ -65,6 +65,7 @@ export class HeldRun {
     const candidates: Candidate[] = [];
     const end = await this.#scan(holding, candidates);
     await holding.pause();
+    if (!this.#options.isDryRun) tally.act();
     const wasWhole = await this.#actOn(holding, candidates);
     await settledCopies(this.#run, this.#desk.internals);
     if (wasWhole && !signal.aborted) await this.#options.afterwards?.(() => this.#look(holding));

@@ -12,6 +12,8 @@ import { usable } from './sink.ts';
 export interface ImportingOptions {
   readonly file: string;
   readonly handle: FileHandle;
+  /** Of the file, in bytes. */
+  readonly size: number;
   readonly journal: ImportJournal;
   readonly to: string | undefined;
   readonly dryRun: boolean;
@@ -56,6 +58,7 @@ export class Importing {
       isCancelled = signal.aborted;
       const lines = isCancelled ? [] : await usable(this.#options.file, () => this.#lines.next());
       if (lines.length === 0) break;
+      this.#guessTotal(lines, before?.bytes ?? 0);
       if (!(await this.#import(lines, before))) {
         isCancelled = true;
         break;
@@ -105,6 +108,13 @@ export class Importing {
     }
     if (batch.refusal !== undefined) throw refused(batch.refusal);
     return lines.every(({ number }) => settled.has(number));
+  }
+
+  /** As many lines as the file would have, were the rest of it as those that were read. */
+  #guessTotal(lines: readonly NumberedLine[], from: number): void {
+    const { tally } = this.#run;
+    const read = (lines.at(-1)?.end ?? from) - from;
+    if (read > 0) tally.total = Math.round(((tally.looked + lines.length) * (this.#options.size - from)) / read);
   }
 
   async #sendAll(lines: readonly NumberedLine[], batch: Batch): Promise<void> {

@@ -12,6 +12,8 @@ export class Tally {
   /** Of messages that lie in the queue: they come again after a loss of the broker. */
   #lying = nothing();
   total: number | undefined;
+  /** Undefined while they are looked for. */
+  #toDo: number | undefined;
 
   constructor(internals: RabbitInternals, onProgress: OnProgress | undefined) {
     this.#meter = new ProgressMeter(internals, onProgress);
@@ -73,8 +75,15 @@ export class Tally {
     this.#tell();
   }
 
+  /** All were looked at: what matches is acted on now. */
+  act(): void {
+    this.#toDo = this.matched;
+    this.tellEnd();
+  }
+
   /** The broker was lost: what lies in the queue comes again. */
   again(): void {
+    this.#toDo = undefined;
     this.#lying = nothing();
   }
 
@@ -96,7 +105,7 @@ export class Tally {
 
   #counts(): Parameters<ProgressMeter['tell']>[0] {
     const { looked, matched, done, total } = this;
-    return { looked, matched, done, total };
+    return { looked, matched, done, total, ...(this.#toDo !== undefined && { toDo: this.#toDo }) };
   }
 }
 

@@ -58,12 +58,17 @@ function looking({ looked, total }: Progress): Step {
 
 /** Where all are acted on, there are as many as there are messages. */
 function acting(label: string): (progress: Progress) => Step {
-  return ({ done, total }) => ({ label, done, total });
+  return ({ done, total, toDo }) => knownToDo(label, done, toDo) ?? { label, done, total };
 }
 
-/** How many there will be nobody knows; how many there are to look at is known. */
+/** How many there will be nobody knows before all were looked at; how many there are to look at is known. */
 function actingOnSome(verb: string): (progress: Progress) => Step {
-  return ({ done, looked, total }) => ({ label: `${verb} ${number(done)}, looked at`, done: looked, total });
+  return ({ done, looked, total, toDo }) =>
+    knownToDo(verb, done, toDo) ?? { label: `${verb} ${number(done)}, looked at`, done: looked, total };
+}
+
+function knownToDo(label: string, done: number, toDo: number | undefined): Step | undefined {
+  return toDo === undefined ? undefined : { label, done, total: toDo, phase: 'acting' };
 }
 
 function question<R extends ActionReport>(context: Context, flags: ActFlags, act: Act<R>, preview: R): string {
