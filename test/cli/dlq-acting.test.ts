@@ -290,6 +290,32 @@ describe('surehop dlq export and import', () => {
   });
 });
 
+test('a queue that does not exist is told with the nearest names, whoever was to send to it or take from it', async () => {
+  const management = Object.assign(new URL(vhost.managementUrl), vhost.credentials);
+  const asking = { ...env, AMQP_MANAGEMENT_URL: management.href };
+  const typo = queue.replace('orders', 'oders');
+  const file = join(folder, `${queue}-for-nobody.ndjson`);
+  await surehop(['dlq', 'export', queue, '--file', file], { env });
+  const commands = [
+    ['publish', typo],
+    ['consume', typo],
+    ['dlq', 'replay', queue, '--to', typo, '--yes'],
+    ['dlq', 'move', queue, '--to', typo, '--yes'],
+    ['dlq', 'import', file, '--to', typo, '--yes'],
+  ];
+  for (const command of commands) {
+    const { code, stderr } = await surehop(command, { env: asking, input: '{"body":1}\n' });
+    expect({ command, code, stderr }).toEqual({
+      command,
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`"${typo}".*Is it .*"${queue}"`)),
+    });
+  }
+  const blind = await surehop(['publish', typo], { env, input: '{"body":1}\n' });
+  expect(blind.stderr).toContain('--management-url would let the nearest names be told (SUREHOP_UNROUTABLE)');
+  expect(await vhost.messages(dead)).toBe(3);
+});
+
 describe('surehop dlq list and groups, with --all', () => {
   test('go through the whole queue once that was confirmed, and say how to go on with it', async () => {
     const refused = await surehop(['dlq', 'groups', queue, '--all'], { env });

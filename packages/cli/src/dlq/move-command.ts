@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { type ActFlags, scopeOf, withActing } from './act.ts';
 import { openAudit } from './audit-path.ts';
@@ -40,6 +41,9 @@ async function move(context: Context, flags: MoveFlags, queue: string): Promise<
     scope,
     takesAway: true,
     details: () => `to ${flags.to}`,
-    perform: (options) => letters.move(scope.selection, flags.to, options),
+    perform: (options) =>
+      letters.move(scope.selection, flags.to, options).catch(async (thrown: unknown) => {
+        throw await withNearest(context, flags, flags.to, thrown);
+      }),
   });
 }

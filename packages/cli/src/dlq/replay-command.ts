@@ -4,6 +4,7 @@ import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { durationMs, positive, positives, share } from '../flag-values.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { oneLine } from '../printable.ts';
 import { number } from '../progress.ts';
@@ -82,7 +83,9 @@ async function replay(context: Context, flags: ReplayFlags, queue: string): Prom
     resumedBy: `--resume with it${flags.edit === undefined ? '' : ' and the same --edit'} goes on`,
     details: detailsOf,
     perform: async (given) => {
-      report = await letters.replay(scope.selection, { ...options, ...given });
+      report = await letters.replay(scope.selection, { ...options, ...given }).catch(async (thrown: unknown) => {
+        throw await withNearest(context, flags, options.to, thrown);
+      });
       return report;
     },
   });
