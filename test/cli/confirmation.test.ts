@@ -41,13 +41,14 @@ describe.skipIf(!hasPseudoTerminals())('at a terminal, what changes something as
     expect(await vhost.messages('orders.dead-letter')).toBe(2);
   });
 
-  test('yes does it', async () => {
+  test('yes does it, to those that were counted: what dies meanwhile stays', async () => {
     await using terminal = new PseudoTerminal(['dlq', 'discard', 'orders'], { columns: 200, rows: 24, env });
     await terminal.shows(question);
+    await dieIn(vhost, 'orders', [{ id: 'm-3', error: 'TypeError: no' }]);
     terminal.type('y');
     expect(await terminal.end()).toBe(0);
     expect(terminal.written).toContain('discarded 2 of 2');
-    expect(await vhost.messages('orders.dead-letter')).toBe(0);
+    expect(await vhost.messageIds('orders.dead-letter')).toEqual(['m-3']);
   });
 
   test('and shows how far it is', async () => {
@@ -58,5 +59,14 @@ describe.skipIf(!hasPseudoTerminals())('at a terminal, what changes something as
     await terminal.shows(/replayed \[#+ +\] (?:25|50|75)% \d\/4, .*\/s, \d+ s left/);
     expect(await terminal.end()).toBe(0);
     expect(terminal.image.text).not.toContain('[#'); // it is taken away at the end
+  });
+
+  test('of those selected too, once it knows how many there are', async () => {
+    const many = Array.from({ length: 4 }, (_, index) => ({ id: `m-${index}`, error: 'TypeError: no' }));
+    await dieIn(vhost, 'bills', many);
+    const args = ['dlq', 'replay', 'bills', '--id', 'm-0', '--id', 'm-1', '--id', 'm-2', '--rate', '1', '--yes'];
+    await using terminal = new PseudoTerminal(args, { columns: 200, rows: 24, env });
+    await terminal.shows(/replayed \[#+ +\] (?:33|66)% \d\/3, .*\/s, \d+ s left/);
+    expect(await terminal.end()).toBe(0);
   });
 });

@@ -5,6 +5,7 @@ import { connect, createConsumer, defineQueue } from '@surehop/consumer';
 import { attachBroker, type Vhost } from '@surehop/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { keepingLogger } from '../connection/lines.ts';
+import { onChannel } from '../dead-letters/queues.ts';
 import { RunningCommand, surehop } from './command.ts';
 import { declareQueue, dieIn } from './stage.ts';
 
@@ -14,6 +15,7 @@ let vhost: Vhost;
 let env: Record<string, string>;
 let queue: string;
 let dead: string;
+let elsewhere: string;
 let queues = 0;
 
 beforeAll(async () => {
@@ -25,6 +27,7 @@ beforeEach(async () => {
   queues += 1;
   queue = `orders-${queues}`;
   dead = `${queue}.dead-letter`;
+  elsewhere = `${queue}-elsewhere`;
   await dieIn(vhost, queue, [
     { id: 'm-1', error: 'TimeoutError: no answer' },
     { id: 'm-2', error: 'TypeError: no such thing' },
@@ -107,7 +110,7 @@ describe('surehop dlq replay', () => {
   test('[--edit] gives a new body from JSON, or from a module, under a new id', async () => {
     const json = join(folder, 'edited.json');
     const shown = await surehop(['dlq', 'show', queue, 'm-1', '--json'], { env });
-    await writeFile(json, shown.stdout.replace('"id": "m-1"\n', '"id": "mended"\n'));
+    await writeFile(json, shown.stdout.replace('"id": "m-1"\n', '"id": "mended", "long": 12345678901234567890\n'));
     expect((await surehop(['dlq', 'replay', queue, '--edit', json, '--yes'], { env })).code).toBe(2);
     const one = await surehop(['dlq', 'replay', queue, '--id', 'm-1', '--edit', json, '--yes'], { env });
     expect(one.code).toBe(0);
@@ -116,7 +119,11 @@ describe('surehop dlq replay', () => {
     const many = await surehop(['dlq', 'replay', queue, '--edit', module, '--yes'], { env });
     expect(many.code).toBe(0);
     const stored = await vhost.get(queue);
-    expect(stored.map(({ content }) => String(content))).toEqual(['{"id":"mended"}', '2', '{"id":"m-3"}']);
+    expect(stored.map(({ content }) => String(content))).toEqual([
+      '{"id":"mended","long":12345678901234567890}',
+      '2',
+      '{"id":"m-3"}',
+    ]);
     expect(stored.map(({ headers }) => headers['surehop-replaced-id'])).toEqual(['m-1', 'm-2', undefined]);
   });
 
@@ -131,15 +138,51 @@ describe('surehop dlq replay', () => {
     expect(other.stderr).toContain(`run ${run} was a replay of ${dead}, and not a discard of ${dead}`);
   });
 
-  test('Ctrl-C stops it: what is done is done, the rest is untouched, and the run can be gone on with', async () => {
-    await using command = new RunningCommand(['dlq', 'replay', queue, '--rate', '1', '--yes'], env);
-    await expect.poll(() => vhost.messages(queue), { timeout: 20_000 }).toBeGreaterThan(0);
+  test('Ctrl-C stops it: what is done is done, and the run is gone on with, within its own bounds', async () => {
+    const asked = ['dlq', 'replay', queue, '--rate', '1', '--limit', '2', '--to', elsewhere];
+    await declareQueue(vhost, elsewhere);
+    await using command = new RunningCommand([...asked, '--yes'], env);
+    await expect.poll(() => vhost.messages(elsewhere), { timeout: 20_000 }).toBeGreaterThan(0);
     command.interrupt();
     const end = await command.end();
     expect(end.code).toBe(130);
-    expect(end.stderr).toMatch(/run [\w-]+; --resume with it goes on/);
-    const ids = [...(await vhost.messageIds(queue)), ...(await vhost.messageIds(dead))];
-    expect(ids).toEqual(['m-1', 'm-2', 'm-3']);
+    const run = /run ([\w-]+); --resume with it goes on/.exec(end.stderr)?.[1] ?? '';
+    expect(await vhost.messageIds(elsewhere)).toEqual(['m-1']);
+    expect(await vhost.messageIds(dead)).toEqual(['m-2', 'm-3']);
+    const resumed = ['dlq', 'replay', queue, '--resume', run];
+    for (const [args, why] of [
+      [['--to', queue], `run ${run} sent messages to ${elsewhere}, and not to ${queue}`],
+      [['--edit', 'edit.mjs'], `run ${run} edited nothing`],
+    ] as const) {
+      const refused = await surehop([...resumed, ...args, '--yes'], { env });
+      expect({ code: refused.code, why: refused.stderr }).toEqual({ code: 2, why: expect.stringContaining(why) });
+    }
+    expect((await surehop(resumed, { env })).stderr).toContain('Replay 1 of 1 dead letters looked at');
+    expect(await surehop([...resumed, '--yes'], { env })).toMatchObject({ code: 0 });
+    expect(await vhost.messageIds(elsewhere)).toEqual(['m-1', 'm-2']);
+    const [first, , second] = (await auditLines()).map(({ options }) => options as object);
+    expect(first).toMatchObject({ ratePerSecond: 1, limit: 2, to: elsewhere });
+    expect(second).toMatchObject({ ratePerSecond: 1, limit: 1, to: elsewhere });
+    const again = await surehop([...resumed, '--yes'], { env });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('give another --limit') });
+    expect((await surehop([...resumed, '--limit', '5', '--rate', '9', '--yes'], { env })).code).toBe(0);
+    expect((await auditLines()).at(-1)).toMatchObject({ options: { ratePerSecond: 9, limit: 5, to: elsewhere } });
+    expect(await vhost.messages(dead)).toBe(0);
+  });
+
+  test('[--resume] of a run that edited asks for the same --edit', async () => {
+    const module = join(folder, 'edit-again.mjs');
+    await writeFile(module, 'export default ({ id }) => ({ content: Buffer.from(id) });\n');
+    const asked = ['dlq', 'replay', queue, '--rate', '1', '--edit', module, '--yes'];
+    await using command = new RunningCommand(asked, env);
+    await expect.poll(() => vhost.messages(queue), { timeout: 20_000 }).toBeGreaterThan(0);
+    command.interrupt();
+    const run = /run ([\w-]+); --resume with it and the same --edit/.exec((await command.end()).stderr)?.[1] ?? '';
+    const resumed = ['dlq', 'replay', queue, '--resume', run, '--yes'];
+    const refused = await surehop(resumed, { env });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('go on with the same --edit') });
+    expect((await surehop([...resumed, '--edit', module, '--rate', '100'], { env })).code).toBe(0);
+    expect((await vhost.get(queue)).map(({ content }) => String(content))).toEqual(['m-1', 'm-2', 'm-3']);
   });
 });
 
@@ -162,6 +205,25 @@ describe('surehop dlq discard and move', () => {
     expect(missing.code).toBe(4);
     expect(missing.stderr).toContain('not found: 1 of the ids');
     expect(await vhost.messageIds(dead)).toEqual(['m-2', 'm-3']);
+  });
+
+  test('a pass that its limit ended leaves the queue turned, says so, and is put right', async () => {
+    await declareQueue(vhost, elsewhere);
+    const asked = ['dlq', 'move', queue, '--to', elsewhere, '--filter', 'error.name = TypeError', '--all'];
+    const end = await surehop([...asked, '--limit', '1', '--yes'], { env });
+    expect(end.code).toBe(0);
+    const run = String((await auditLines())[0]?.run);
+    expect(end.stderr).toContain(
+      `--resume ${run} with another --limit goes on; surehop dlq groups ${dead} --resume ${run}`,
+    );
+    expect(await vhost.messageIds(dead)).toEqual(['m-3', 'm-1']);
+    const other = await surehop(['dlq', 'move', queue, '--to', queue, '--resume', run, '--yes'], { env });
+    expect(other).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`sent messages to ${elsewhere}, and not to`),
+    });
+    expect((await surehop(['dlq', 'groups', dead, '--resume', run], { env })).code).toBe(0);
+    expect(await vhost.messageIds(dead)).toEqual(['m-1', 'm-3']);
   });
 
   test('nothing is done without an answer', async () => {
@@ -198,6 +260,23 @@ describe('surehop dlq export and import', () => {
     expect(again.stdout).toContain('imported before 3');
   });
 
+  test('of everything is not begun where a queue has more than can be looked at: a discard may be next', async () => {
+    const file = join(folder, 'never.ndjson');
+    const long = `${queue}-long`;
+    await onChannel(vhost, async (channel) => {
+      await channel.assertQueue(long, { durable: true });
+      for (let sent = 0; sent < 50_001; sent += 1) channel.sendToQueue(long, Buffer.from('1'));
+      await channel.waitForConfirms();
+    });
+    const args = ['dlq', 'export', long, '--accept-delivery-count', '--file', file];
+    const end = await surehop(args, { env });
+    expect(end).toMatchObject({ code: 2, stdout: '' });
+    expect(end.stderr).toMatch(/has 50,001 messages, and without --all the first 50,000 are exported: add --all/);
+    await expect(readFile(file)).rejects.toThrow('ENOENT');
+    expect((await surehop([...args, '--limit', '1'], { env })).code).toBe(0);
+    await onChannel(vhost, (channel) => channel.deleteQueue(long));
+  });
+
   test('to standard output; the report then goes to standard error', async () => {
     const { code, stdout, stderr } = await surehop(['dlq', 'export', queue, '--id', 'm-2'], { env });
     expect(code).toBe(0);
@@ -209,6 +288,32 @@ describe('surehop dlq export and import', () => {
     ).toMatchObject([{ v: 1, id: 'm-2', text: '{"id":"m-2"}' }]);
     expect(stderr).toContain('exported 1');
   });
+});
+
+test('a queue that does not exist is told with the nearest names, whoever was to send to it or take from it', async () => {
+  const management = Object.assign(new URL(vhost.managementUrl), vhost.credentials);
+  const asking = { ...env, AMQP_MANAGEMENT_URL: management.href };
+  const typo = queue.replace('orders', 'oders');
+  const file = join(folder, `${queue}-for-nobody.ndjson`);
+  await surehop(['dlq', 'export', queue, '--file', file], { env });
+  const commands = [
+    ['publish', typo],
+    ['consume', typo],
+    ['dlq', 'replay', queue, '--to', typo, '--yes'],
+    ['dlq', 'move', queue, '--to', typo, '--yes'],
+    ['dlq', 'import', file, '--to', typo, '--yes'],
+  ];
+  for (const command of commands) {
+    const { code, stderr } = await surehop(command, { env: asking, input: '{"body":1}\n' });
+    expect({ command, code, stderr }).toEqual({
+      command,
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`"${typo}".*Is it .*"${queue}"`)),
+    });
+  }
+  const blind = await surehop(['publish', typo], { env, input: '{"body":1}\n' });
+  expect(blind.stderr).toContain('--management-url would let the nearest names be told (SUREHOP_UNROUTABLE)');
+  expect(await vhost.messages(dead)).toBe(3);
 });
 
 describe('surehop dlq list and groups, with --all', () => {

@@ -51,9 +51,11 @@ describe('surehop top', () => {
       vhost: vhost.name,
       queues: [{ queue: 'orders', deadLetters: 1, consumers: 0 }],
     });
-    expect(JSON.parse((await surehop(['top', 'nowhere', '--once', '--json'], { env })).stdout)).toMatchObject({
-      queues: [],
-    });
+    const missing = await surehop(['top', 'orders', 'oders', '--once', '--json'], { env });
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toContain('there is no work queue "oders" in this virtual host. Is it "orders"?');
+    const far = await surehop(['top', 'nowhere'], { env });
+    expect(far).toMatchObject({ code: 1, stderr: expect.stringContaining('No other name is like it') });
   });
 
   test('without a terminal prints one table after the other; --ndjson tells the rates', async () => {

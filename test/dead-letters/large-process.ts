@@ -5,7 +5,14 @@ import { connect, openDeadLetters } from '@surehop/dead-letters';
 export interface Assignment {
   readonly url: string;
   readonly queue: string;
-  readonly action: 'export' | 'replay' | 'discard' | 'discard by filter, as a pass';
+  readonly action:
+    | 'export'
+    | 'replay'
+    | 'discard'
+    | 'discard by filter, as a pass'
+    | 'export, held'
+    | 'dry run, held'
+    | 'discard by filter, held';
   readonly file: string;
 }
 
@@ -33,14 +40,17 @@ async function act({ url, queue, action, file }: Assignment): Promise<Result> {
   const cpu = process.cpuUsage();
   const startedAt = performance.now();
   const all = { all: true };
-  const report =
-    action === 'export'
-      ? await letters.export('all', { file, ...all })
-      : action === 'replay'
-        ? await letters.replay('all')
-        : action === 'discard'
-          ? await letters.discard('all')
-          : await letters.discard({ filter: 'header.parity = 0' }, all);
+  const even = { filter: 'header.parity = 0' };
+  const acts = {
+    export: () => letters.export('all', { file, ...all }),
+    replay: () => letters.replay('all'),
+    discard: () => letters.discard('all'),
+    'discard by filter, as a pass': () => letters.discard(even, all),
+    'export, held': () => letters.export('all', { file }),
+    'dry run, held': () => letters.discard('all', { dryRun: true }),
+    'discard by filter, held': () => letters.discard(even),
+  } as const;
+  const report = await acts[action]();
   const { done, looked } = report;
   const seconds = (performance.now() - startedAt) / 1_000;
   const { user, system } = process.cpuUsage(cpu);

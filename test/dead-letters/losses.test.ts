@@ -30,12 +30,21 @@ function cutting(
   };
 }
 
+/** So many copies are on their way at a time; of those whose confirms a cut has lost a second one is written. */
+const mostInFlight = 300;
+
+/** Each of these arrived, and no more of them twice than were on their way when the connection was cut, under the same ids. */
+function expectNoMore(arrived: readonly string[], wanted: readonly string[], cuts: number): void {
+  expect([...new Set(arrived)].toSorted()).toEqual(wanted.toSorted());
+  expect(arrived.length - wanted.length).toBeLessThanOrEqual(cuts * mostInFlight);
+}
+
 test.each([
   ['replay', false],
   ['replay', true],
   ['move', false],
 ] as const)(
-  'a %s through a connection that is cut again and again loses nothing and doubles nothing (pass: %s)',
+  'a %s through a connection that is cut again and again loses nothing, and doubles at the most what was on its way (pass: %s)',
   async (action, all) => {
     await using on = await stage(broker);
     await queuesFor(on.vhost, ['orders', 'attic', dead]);
@@ -51,14 +60,13 @@ test.each([
     expect(report).toMatchObject({ looked: count, matched: count, done: count, skippedCount: 0, more: false });
     expect(cuts()).toBeGreaterThan(0);
     const arrived = await on.vhost.messageIds(action === 'replay' ? 'orders' : 'attic');
-    // A copy whose confirm was lost is sent again, under its id.
-    expect([...new Set(arrived)].toSorted()).toEqual(ids(1, count).toSorted());
+    expectNoMore(arrived, ids(1, count), cuts());
     await eventually(async () => expect(await on.vhost.messages(dead)).toBe(0), 10_000);
   },
   60_000,
 );
 
-test('the held form begins anew, and does nothing twice', async () => {
+test('the held form begins anew, and goes on with what is not done', async () => {
   await using on = await stage(broker);
   await queuesFor(on.vhost, ['orders', dead]);
   await putLetters(on.vhost, dead, { count: 400 });
@@ -68,7 +76,7 @@ test('the held form begins anew, and does nothing twice', async () => {
   const report = await letters.replay({ ids: wanted }, { ratePerSecond: 300, onProgress });
   expect(report).toMatchObject({ matched: 200, done: 200, skippedCount: 0 });
   expect(cuts()).toBeGreaterThan(0);
-  expect([...new Set(await on.vhost.messageIds('orders'))].toSorted()).toEqual(wanted.toSorted());
+  expectNoMore(await on.vhost.messageIds('orders'), wanted, cuts());
   await eventually(
     async () => expect(await on.vhost.messageIds(dead)).toEqual([...ids(1, 100), ...ids(301, 400)]),
     10_000,
@@ -92,7 +100,6 @@ test('a broker that is killed in the middle, and comes back', async () => {
   await killed;
   expect(killed).toBeDefined();
   expect(report).toMatchObject({ done: count, more: false });
-  const arrived = await on.vhost.messageIds('orders');
-  expect([...new Set(arrived)].toSorted()).toEqual(ids(1, count).toSorted());
+  expectNoMore(await on.vhost.messageIds('orders'), ids(1, count), 1);
   await eventually(async () => expect(await on.vhost.messages(dead)).toBe(0), 10_000);
 }, 120_000);

@@ -74,6 +74,38 @@ test('a pass that was stopped goes on where it was', async () => {
   expect(await on.vhost.messageIds(dead)).toEqual(ids(1, 1_500).filter((_, index) => index % 2 === 0));
 });
 
+test('a run that goes on with another counts times from the beginning of that one', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, ['orders', 'attic', dead]);
+  await putLetters(on.vhost, dead, { count: 8 });
+  const letters = deadLettersIn(on.rabbit, dead);
+  const recent = { filter: 'failedAt > -2h' };
+  // The letters failed at 03:04 of that day, long before this test runs.
+  const startedAt = Date.parse('2026-01-02T04:00:00Z');
+  const earlier = (digit: number) => ({
+    all: true,
+    limit: 2,
+    resume: { run: `019aaaa${digit}-0000-7000-8000-000000000000`, startedAt },
+  });
+  expect(await letters.replay(recent, { all: true })).toMatchObject({ looked: 8, done: 0 });
+  expect(await letters.browse({ selection: recent, ...earlier(1) })).toMatchObject({ looked: 8, more: true });
+  expect(await letters.replay(recent, earlier(2))).toMatchObject({ done: 2 });
+  expect(await letters.discard(recent, earlier(3))).toMatchObject({ done: 2 });
+  expect(await letters.move(recent, 'attic', earlier(4))).toMatchObject({ done: 2 });
+  expect(await letters.export(recent, { file: new PassThrough(), ...earlier(5) })).toMatchObject({ done: 2 });
+});
+
+test('a dry run of a pass that was stopped counts what that has not seen', async () => {
+  await using on = await stage(broker);
+  await queuesFor(on.vhost, [dead]);
+  await putLetters(on.vhost, dead, { count: 20, options: withParity });
+  const letters = deadLettersIn(on.rabbit, dead);
+  const { run, startedAt, looked } = await letters.discard(even, { all: true, limit: 3 });
+  expect(looked).toBe(6);
+  const resume = { run, startedAt };
+  expect(await letters.discard(even, { all: true, dryRun: true, resume })).toMatchObject({ looked: 14, done: 7 });
+});
+
 test('an export by pass has everything, and leaves everything', async () => {
   await using on = await stage(broker);
   await queuesFor(on.vhost, [dead]);

@@ -1,4 +1,5 @@
 import { createConsumer, DeadLetter, defineQueue, isSurehopError } from '@surehop/consumer';
+import type { Progress } from '@surehop/dead-letters';
 import { attachBroker, eventually } from '@surehop/testing';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { stage } from '../consuming/stage.ts';
@@ -127,8 +128,15 @@ describe('a replay', () => {
     await putLetters(on.vhost, dead, { count: 60 });
     const letters = deadLettersIn(on.rabbit, dead);
     const startedAt = performance.now();
-    await letters.replay({ ids: ids(1, 10) }, { ratePerSecond: 25 });
+    const told: Partial<Progress>[] = [];
+    await letters.replay({ ids: ids(1, 10) }, { ratePerSecond: 25, onProgress: (one) => told.push(one) });
     expect(performance.now() - startedAt).toBeGreaterThan(300);
+    // Once it knows how many there are, it says so, and comes nearer step by step.
+    expect(told[0]).toMatchObject({ done: 0, total: 60 });
+    expect(told[0]).not.toHaveProperty('toDo');
+    expect(told).toContainEqual(expect.objectContaining({ done: 0, toDo: 10 }));
+    expect(told.some(({ done = 0, toDo }) => toDo === 10 && done > 0 && done < 10)).toBe(true);
+    expect(told.at(-1)).toMatchObject({ done: 10, toDo: 10 });
     const stop = new AbortController();
     const onProgress = ({ done }: { done: number }) => done >= 5 && stop.abort();
     const options = { ratePerSecond: 40, signal: stop.signal, onProgress };

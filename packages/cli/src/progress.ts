@@ -7,6 +7,8 @@ export interface Step {
   readonly total?: number | undefined;
   /** What is counted now. @default what the meter was started with */
   readonly label?: string;
+  /** Where one work follows another, which this is of: rate and time left are its own. */
+  readonly phase?: string;
 }
 
 /** Shows on standard error how far something is. At a terminal a bar, else a line now and then. */
@@ -24,12 +26,12 @@ const barColumns = 20;
 export function startProgress(context: Context, label: string, now: () => number = Date.now): ProgressMeter {
   const { stderr } = context;
   const columns = columnsOf(stderr);
-  const startedAt = now();
+  let phase = { startedAt: now(), doneBefore: 0 };
   let step: Step | undefined;
   let isDrawn = false;
   const show = (): void => {
     if (step === undefined) return;
-    const line = progressLine(step.label ?? label, step, now() - startedAt);
+    const line = progressLine(step.label ?? label, step, now() - phase.startedAt, phase.doneBefore);
     if (columns === undefined) context.note(line);
     else stderr.write(`\r\u001b[2K${line.slice(0, columns - 1)}`);
     isDrawn = columns !== undefined;
@@ -42,6 +44,7 @@ export function startProgress(context: Context, label: string, now: () => number
   };
   return {
     update: (latest) => {
+      if (step !== undefined && latest.phase !== step.phase) phase = { startedAt: now(), doneBefore: latest.done };
       step = latest;
     },
     finish,
@@ -49,9 +52,13 @@ export function startProgress(context: Context, label: string, now: () => number
   };
 }
 
-/** `replayed [#####               ] 25% 250/1,000, 125/s, 6 s left` */
-export function progressLine(label: string, { done, total }: Step, elapsedMs: number): string {
-  const perSecond = elapsedMs > 0 ? (done * 1_000) / elapsedMs : 0;
+/**
+ * `replayed [#####               ] 25% 250/1,000, 125/s, 6 s left`
+ *
+ * @param doneBefore what was done when the time began
+ */
+export function progressLine(label: string, { done, total }: Step, elapsedMs: number, doneBefore = 0): string {
+  const perSecond = elapsedMs > 0 ? (Math.max(0, done - doneBefore) * 1_000) / elapsedMs : 0;
   const rate = `${number(perSecond < 10 ? Math.round(perSecond * 10) / 10 : Math.round(perSecond))}/s`;
   if (total === undefined || total <= 0) return `${label} ${number(done)}, ${rate}`;
   const share = Math.min(1, done / total);

@@ -12,6 +12,11 @@ export interface ActOptions {
   /** At most so many messages are acted on, at least 1. Default: no limit. */
   readonly limit?: number;
   /**
+   * At most so many are looked at, from the head, at least 1: what a look has counted before, so that what came behind it
+   * is not touched. Default: as many as there are when it begins.
+   */
+  readonly lookAtMost?: number;
+  /**
    * Goes through the whole queue, however long it is: what is not acted on is copied to the tail of the queue and
    * acknowledged, in order. Without it at most 50,000 messages are looked at, and nothing that is not acted on moves.
    * @default false
@@ -50,7 +55,7 @@ export interface ActionReport {
   readonly more: boolean;
 }
 
-const known = ['signal', 'onProgress', 'dryRun', 'limit', 'all', 'resume'];
+const known = ['signal', 'onProgress', 'dryRun', 'limit', 'lookAtMost', 'all', 'resume'];
 
 /** @throws {SurehopError} SUREHOP_OPTION_INVALID */
 export function checkActOptions(
@@ -59,11 +64,12 @@ export function checkActOptions(
   { others = [], resumesPassOnly = false }: { others?: readonly string[]; resumesPassOnly?: boolean } = {},
 ): void {
   knownKeys(action, given, [...known, ...others]);
-  const { signal, onProgress, dryRun, limit, all, resume } = given;
+  const { signal, onProgress, dryRun, limit, lookAtMost, all, resume } = given;
   checkSignal(signal);
   if (onProgress !== undefined) functionOption('onProgress', onProgress);
   if (dryRun !== undefined) boolean('dryRun', dryRun);
   if (limit !== undefined) integer('limit', limit, 1);
+  if (lookAtMost !== undefined) integer('lookAtMost', lookAtMost, 1);
   if (all !== undefined) boolean('all', all);
   if (resume === undefined) return;
   checkResume(resume);

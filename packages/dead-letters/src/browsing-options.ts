@@ -4,6 +4,7 @@ import type { Desk } from './desk.ts';
 import { mostHeld } from './holding.ts';
 import type { LookingOptions } from './looking.ts';
 import type { OnProgress } from './progress.ts';
+import { beganAt } from './run.ts';
 import { type Matcher, matcherOf, type Selection } from './selection.ts';
 
 export interface BrowseOptions {
@@ -50,6 +51,6 @@ export function resolveBrowsing(what: string, { internals }: Desk, options: Brow
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     invalid(`onProgress must be a function, got ${kindOf(onProgress)}`);
   }
-  const matches = matcherOf(selection, internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(internals, options));
   return { matches, selection, limit, all, resume, signal, onProgress };
 }

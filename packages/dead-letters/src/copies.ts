@@ -41,7 +41,7 @@ const ofTheFailure: ReadonlySet<string> = new Set(
 
 /** What other libraries write on the messages that they give up: it would be read as a new failure's. */
 const foreignFailure =
-  /^(?:MT-Fault-.*|MT-Reason|NServiceBus\.(?:ExceptionInfo\..*|FailedQ|TimeOfFailure|Retries.*)|x-exception-.*)$/s;
+  /^(?:MT-Fault-.*|MT-Reason|NServiceBus\.(?:ExceptionInfo\..*|FailedQ|TimeOfFailure|Retries.*)|x-exception-.*|rbs2-(?:error-details|source-queue|delivery-count))$/s;
 
 /** The message as it is to be handled once more: with attempt 1, persistent, without what tells of its failure. */
 export function replayCopy(message: DeadMessage, stamp: ReplayStamp, limits: CopyLimits): CopyAttempt {

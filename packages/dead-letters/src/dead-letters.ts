@@ -96,7 +96,8 @@ export interface DeadLetters {
   move(selection: Selection, to: string, options?: MoveOptions): Promise<ActionReport>;
   /**
    * Writes dead letters to a file, in their order, one line of JSON each, and leaves them in the queue. Resolves once the file
-   * is on disk. With `all`, where the broker was lost meanwhile or the run is a resumed one, a message may be in it twice.
+   * is on disk. Where the broker was lost meanwhile, with `all` or beyond 64 MiB, or the run is a resumed one, a message may be
+   * in it twice.
    *
    * @throws {SurehopError} what `replay` throws, and SUREHOP_FILE_UNUSABLE; the file may be unfinished then
    */

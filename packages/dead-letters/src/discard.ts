@@ -2,7 +2,7 @@ import { type ActionReport, type ActOptions, checkActOptions } from './act-optio
 import type { Desk } from './desk.ts';
 import type { Fate } from './fate.ts';
 import { goThrough } from './going-through.ts';
-import { carriedOut, reportOf } from './run.ts';
+import { beganAt, carriedOut, reportOf } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 
 export interface DiscardOptions extends ActOptions {}
@@ -17,7 +17,7 @@ const gone: Fate = Object.freeze({ kind: 'go' });
  */
 export async function discard(desk: Desk, selection: Selection, options: DiscardOptions = {}): Promise<ActionReport> {
   checkActOptions('discard', options, { resumesPassOnly: true });
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { signal: _signal, onProgress: _onProgress, ...plain } = options;
   const intention = { action: 'discard', queue: desk.queue, selection, options: plain } as const;
   return carriedOut(desk, intention, options, async (run) => {

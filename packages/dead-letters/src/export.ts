@@ -7,7 +7,7 @@ import type { Action, Fate } from './fate.ts';
 import { idsOf } from './going-through.ts';
 import { HeldRun } from './held-run.ts';
 import { lineOf } from './line.ts';
-import { carriedOut, type Run, type RunEnd, reportOf } from './run.ts';
+import { beganAt, carriedOut, type Run, type RunEnd, reportOf } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 import { fileDestination, Sink, streamDestination } from './sink.ts';
 import { StreamRun } from './stream-run.ts';
@@ -34,7 +34,7 @@ export interface ExportReport extends ActionReport {
  */
 export async function exportTo(desk: Desk, selection: Selection, options: ExportOptions): Promise<ExportReport> {
   checkExportOptions(options);
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { file, dryRun = false, resume } = options;
   const { signal: _signal, onProgress: _onProgress, file: _file, ...plain } = options;
   const path = typeof file === 'string' ? file : undefined;
@@ -59,6 +59,7 @@ function writing(matches: (message: DeadMessage) => boolean, sink: Sink): Action
   const stay: Fate = { kind: 'stay' };
   return {
     matches,
+    takesNothing: true,
     async fate(message) {
       sink.write(lineOf(message));
       if (sink.isFull) await sink.flush();
@@ -75,10 +76,10 @@ function throughQueue(
   action: Action,
   run: Run,
   selection: Selection,
-  { all = false, dryRun: isDryRun = false, limit = Number.POSITIVE_INFINITY }: ExportOptions,
+  { all = false, dryRun: isDryRun = false, limit = Number.POSITIVE_INFINITY, lookAtMost }: ExportOptions,
 ): Promise<RunEnd> {
-  if (all && !isDryRun) return new StreamRun(desk, action, run, { isPass: true, limit }).run();
-  return new HeldRun(desk, action, run, { limit, isDryRun, ids: idsOf(selection) }).run();
+  if (all && !isDryRun) return new StreamRun(desk, action, run, { isPass: true, limit, lookAtMost }).run();
+  return new HeldRun(desk, action, run, { limit, lookAtMost, isDryRun, ids: idsOf(selection) }).run();
 }
 
 function checkExportOptions(options: ExportOptions): void {

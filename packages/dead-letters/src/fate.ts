@@ -18,6 +18,8 @@ export interface Action {
   matches(message: DeadMessage): boolean;
   /** Asked once for each message it is about, in their order. */
   fate(message: DeadMessage): Fate | Promise<Fate>;
+  /** Every message stays: some may be acted on before the last of them was looked at. */
+  readonly takesNothing?: boolean;
   /** A copy was stored. */
   onStored?(message: DeadMessage, copy: OutgoingMessage): void;
   /** Of a pass: it stays in the queue, and is not asked for again. */

@@ -134,6 +134,43 @@ describe('a filter does not match', () => {
     expect(matches(text)).toBe(false);
   });
 
+  test('a number by another that differs in its last digit only, however long it is', () => {
+    const long = dead(
+      '{"id":9007199254740993,"text":"9007199254740993","part":0.10000000000000000001,"big":1e400,"low":-9007199254740993}',
+      {
+        count: 9007199254740993n,
+      },
+    );
+    for (const text of [
+      'body.id = 9007199254740993',
+      'body.id = 9007199254740993.0',
+      'body.id = 9.007199254740993e15',
+      'body.id > 9007199254740992',
+      'body.id < 9007199254740994 and body.id > 1 and body.id > -9007199254740994',
+      'body.text = 9007199254740993',
+      'header.count = 9007199254740993 and header.count > 5',
+      'body.part > 0.1 and body.part < 0.2',
+      'body.big = 1e400 and body.big > 1e399 and body.big > 1',
+      'body.low < -9007199254740992 and body.low > -9007199254740994 and body.low < 0',
+      'body.id ~ 4740993 and body.id matches /993$/ and body.id exists',
+      'not body.id.length exists',
+    ]) {
+      expect([text, matches(text, long)]).toEqual([text, true]);
+    }
+    for (const text of [
+      'body.id = 9007199254740992',
+      'body.id = 9007199254740994',
+      'body.id = "9007199254740993"',
+      'body.text = 9007199254740992',
+      'header.count = 9007199254740992',
+      'body.part = 0.1',
+      'body.big = 2e400',
+      'body.low = -9007199254740992',
+    ]) {
+      expect([text, matches(text, long)]).toEqual([text, false]);
+    }
+  });
+
   test('by its body, a message whose body is no JSON; by its text it may', () => {
     const text = dead('not { JSON');
     expect(matches('body.id exists', text)).toBe(false);

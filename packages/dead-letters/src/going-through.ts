@@ -17,9 +17,11 @@ export function goThrough(
   selection: Selection,
   options: ActOptions,
 ): Promise<RunEnd> {
-  const { limit = Number.POSITIVE_INFINITY, dryRun: isDryRun = false, all: isPass = false } = options;
-  if (!isDryRun && (isPass || selection === 'all')) return new StreamRun(desk, action, run, { isPass, limit }).run();
-  return new HeldRun(desk, action, run, { limit, isDryRun, ids: idsOf(selection) }).run();
+  const { limit = Number.POSITIVE_INFINITY, lookAtMost, dryRun: isDryRun = false, all: isPass = false } = options;
+  if (!isDryRun && (isPass || selection === 'all')) {
+    return new StreamRun(desk, action, run, { isPass, limit, lookAtMost }).run();
+  }
+  return new HeldRun(desk, action, run, { limit, lookAtMost, isDryRun, ids: idsOf(selection) }).run();
 }
 
 /** Those that are wanted by their ids: once each was seen, there is no need to look on. */

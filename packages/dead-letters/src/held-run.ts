@@ -1,15 +1,17 @@
-import { DriverError } from '@surehop/core/internal';
+import { DriverError, encodedTableSize } from '@surehop/core/internal';
 import type { DeadMessage } from './dead-message.ts';
 import { readDeadMessage } from './dead-message-reading.ts';
 import type { Desk } from './desk.ts';
 import { Doubts } from './doubts.ts';
 import type { Action } from './fate.ts';
 import { type Held, type Holding, mostHeld } from './holding.ts';
+import { replayHeaders } from './replay-headers.ts';
 import { mayComeYet, missingForMs, type Run, type RunEnd, settledCopies } from './run.ts';
 import { inSessions } from './session.ts';
 
 export interface HeldRunOptions {
   readonly limit: number;
+  readonly lookAtMost?: number | undefined;
   readonly isDryRun: boolean;
   /** The ids that are wanted, where they are known: once each was seen, nothing more is looked at. */
   readonly ids?: readonly string[] | undefined;
@@ -25,6 +27,9 @@ interface Candidate {
   readonly held: Held;
   readonly dead: DeadMessage;
 }
+
+/** Of the messages that it is about and has not acted on, bodies and headers, in bytes: beyond it, they are acted on first. */
+const mostBytes = 64 * 1024 * 1024;
 
 /**
  * Takes messages off the head of a queue, as many as can be held, and acts on those that it is about, in their order. All
@@ -54,11 +59,13 @@ export class HeldRun {
   /** Until the end, or until the broker is lost. */
   async #session(holding: Holding): Promise<RunEnd> {
     const { signal, tally } = this.#run;
-    this.#bound ??= await holding.ready();
+    this.#action.forget?.();
+    this.#bound ??= Math.min(await holding.ready(), this.#options.lookAtMost ?? Number.POSITIVE_INFINITY);
     tally.total = Math.min(mostHeld, this.#bound);
     const candidates: Candidate[] = [];
     const end = await this.#scan(holding, candidates);
     await holding.pause();
+    if (!this.#options.isDryRun) tally.act();
     const wasWhole = await this.#actOn(holding, candidates);
     await settledCopies(this.#run, this.#desk.internals);
     if (wasWhole && !signal.aborted) await this.#options.afterwards?.(() => this.#look(holding));
@@ -68,18 +75,27 @@ export class HeldRun {
   /** Takes what is there, and finds those that the action is about. */
   async #scan(holding: Holding, candidates: Candidate[]): Promise<RunEnd> {
     const { signal, tally } = this.#run;
-    const { limit, ids } = this.#options;
+    const { limit, ids, isDryRun } = this.#options;
     const missing = ids === undefined ? undefined : new Set(ids);
-    while (candidates.length + tally.done < limit) {
+    let bytes = 0;
+    while (candidates.length + tally.done + tally.skippedCount < limit) {
       if (signal.aborted || holding.size >= mostHeld) return 'cut';
       if (missing?.size === 0) return 'cut';
       if (tally.looked >= (this.#bound ?? 0)) return 'end';
+      if (bytes >= mostBytes) {
+        // What takes messages away does so once the last is held: what goes back would change its place else.
+        if (this.#action.takesNothing !== true) return 'cut';
+        await this.#actOn(holding, candidates.splice(0));
+        bytes = 0;
+      }
       const held = await holding.take();
       if (held === undefined) {
         // Fewer than there were: a channel that was lost has them still, or somebody took them.
         if (await mayComeYet(this.#run, this.#desk.internals, missingForMs)) continue;
         return this.#run.backAt === undefined ? 'end' : 'cut';
       }
+      // A dry run of a pass that was stopped: from here on it has seen all.
+      if (this.#run.isResumed && held.message.headers[replayHeaders.pass] === this.#run.run) return 'end';
       const dead = readDeadMessage(held.message, this.#desk.queue);
       if (this.#isNewer(dead)) continue;
       if (this.#doubts.isAgain(held.message)) {
@@ -91,8 +107,14 @@ export class HeldRun {
       tally.look();
       if (!this.#action.matches(dead)) continue;
       tally.match();
-      candidates.push({ held, dead });
       missing?.delete(dead.id);
+      const candidate = candidateOf(held, dead);
+      if (isDryRun) {
+        await this.#actOn(holding, [candidate]);
+        continue;
+      }
+      candidates.push(candidate);
+      bytes += sizeOf(dead);
     }
     return 'cut';
   }
@@ -149,6 +171,22 @@ export class HeldRun {
     if (this.#action.isNewer?.(dead) !== true) return false;
     this.#options.onNewer?.(dead);
     return true;
+  }
+}
+
+/** With one copy of the body: what was delivered would keep the whole of a read buffer. */
+function candidateOf({ message }: Held, dead: DeadMessage): Candidate {
+  const { consumerTag, deliveryTag } = message;
+  const { redelivered, exchange, routingKey, content, properties, headers } = dead;
+  const kept = { consumerTag, deliveryTag, redelivered, exchange, routingKey, content, properties, headers };
+  return { held: { message: kept }, dead };
+}
+
+function sizeOf({ content, headers }: DeadMessage): number {
+  try {
+    return content.length + encodedTableSize(headers);
+  } catch {
+    return content.length; // headers that cannot be written again are few
   }
 }
 

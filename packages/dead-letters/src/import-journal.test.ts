@@ -20,6 +20,7 @@ const progress: ImportProgress = {
   lines: 2,
   imported: 1,
   damaged: 1,
+  settledBehind: [7, 9],
   isFinished: false,
 };
 
@@ -83,6 +84,9 @@ test('lines are read whole, wherever it went on, and only from the same beginnin
       if (beginning.position.bytes > Buffer.byteLength(text)) return;
       expect(await again.skip(beginning.position)).toBe(true);
       expect((await readAll(again)).map(({ bytes }) => bytes?.toString())).toEqual(expected.slice(at));
+      const part = new ImportLines(handle);
+      const batch = await part.next();
+      if (at <= batch.length) expect(await part.positionAfter(batch.slice(0, at))).toEqual(beginning.position);
       const other = { ...beginning.position, sha256: 'b'.repeat(64) };
       expect(await new ImportLines(handle).skip(other)).toBe(false);
     }),

@@ -14,6 +14,8 @@ export interface ImportProgress {
   readonly lines: number;
   readonly imported: number;
   readonly damaged: number;
+  /** Numbers of lines behind these bytes that were imported or rejected, while one before them was not. */
+  readonly settledBehind: readonly number[];
   readonly isFinished: boolean;
 }
 
@@ -92,10 +94,11 @@ function progressIn(text: string): ImportProgress | undefined {
     return undefined;
   }
   if (typeof read !== 'object' || read === null) return undefined;
-  const { v, bytes, sha256, to, lines, imported, damaged, isFinished } = read as Record<string, unknown>;
+  const { v, bytes, sha256, to, lines, imported, damaged, settledBehind, isFinished } = read as Record<string, unknown>;
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (v !== version || !isCount(bytes) || !isCount(lines) || !isCount(imported) || !isCount(damaged)) return undefined;
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256) || typeof isFinished !== 'boolean') return undefined;
   if (to !== null && typeof to !== 'string') return undefined;
-  return { bytes, sha256, to, lines, imported, damaged, isFinished };
+  if (!Array.isArray(settledBehind) || !settledBehind.every(isCount)) return undefined;
+  return { bytes, sha256, to, lines, imported, damaged, settledBehind, isFinished };
 }

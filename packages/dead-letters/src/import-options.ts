@@ -14,7 +14,7 @@ export interface ImportOptions {
   readonly audit: AuditLog;
   /** Stops it; the next import of this file goes on there. */
   readonly signal?: AbortSignal;
-  /** Of lines. Told at most every 100 ms, and at the end. */
+  /** Of lines; `total` is guessed from the bytes of the file. Told at most every 100 ms, and at the end. */
   readonly onProgress?: OnProgress;
   /** Reads and checks the file, and changes nothing. @default false */
   readonly dryRun?: boolean;

@@ -32,6 +32,7 @@ export async function importDeadLetters(rabbit: Rabbit, options: ImportOptions):
     const importing = new Importing(internals, run, {
       file,
       handle: source.handle,
+      size: source.size,
       journal: new ImportJournal(file),
       to,
       dryRun,
@@ -40,9 +41,10 @@ export async function importDeadLetters(rabbit: Rabbit, options: ImportOptions):
   });
 }
 
-async function opened(file: string): Promise<AsyncDisposable & { readonly handle: FileHandle }> {
+async function opened(file: string): Promise<AsyncDisposable & { readonly handle: FileHandle; readonly size: number }> {
   const handle = await usable(file, () => open(file, 'r'));
-  return { handle, [Symbol.asyncDispose]: () => handle.close() };
+  const { size } = await usable(file, () => handle.stat());
+  return { handle, size, [Symbol.asyncDispose]: () => handle.close() };
 }
 
 /** A cancelled look is none: the import itself sees the signal. */

@@ -1,5 +1,9 @@
+import type { HeaderTable } from '@surehop/core';
 import { describe, expect, test } from 'vitest';
+import { replayCopy } from './copies.ts';
+import { readDeadMessage } from './dead-message-reading.ts';
 import { readDeath } from './failure-reading.ts';
+import { replayHeaders } from './replay-headers.ts';
 
 describe('MassTransit', () => {
   const fault = {
@@ -107,4 +111,42 @@ test('Rebus', () => {
 test('our own reason goes before what a library wrote at an earlier time', () => {
   const headers = { 'surehop-reason': 'invalid', 'NServiceBus.FailedQ': 'Sales' };
   expect(readDeath(headers, 'orders.dead-letter')).toMatchObject({ source: 'surehop', queue: 'orders' });
+});
+
+test.each<[string, HeaderTable, HeaderTable]>([
+  [
+    'MassTransit',
+    { 'MT-Reason': 'fault', 'MT-Fault-Message': 'm', 'MT-Fault-InputAddress': 'orders', 'MT-Fault-RetryCount': 1 },
+    { 'MT-Activity-Id': 'a' },
+  ],
+  [
+    'NServiceBus',
+    {
+      'NServiceBus.FailedQ': 'orders',
+      'NServiceBus.TimeOfFailure': 't',
+      'NServiceBus.ExceptionInfo.Message': 'm',
+      'NServiceBus.Retries': '3',
+    },
+    { 'NServiceBus.MessageId': 'i', 'NServiceBus.EnclosedMessageTypes': 'Order' },
+  ],
+  [
+    'Spring',
+    { 'x-exception-message': 'm', 'x-exception-stacktrace': 's' },
+    { 'x-original-exchange': '', 'x-original-routingKey': 'orders', spring_listener: 'l' },
+  ],
+  [
+    'Rebus',
+    { 'rbs2-error-details': 'd', 'rbs2-source-queue': 'orders', 'rbs2-delivery-count': '5' },
+    { 'rbs2-msg-id': 'i', 'rbs2-content-type': 'application/json' },
+  ],
+])('a replay leaves out what %s wrote of the failure, and keeps its other headers', (_library, failure, others) => {
+  const way = { consumerTag: '', deliveryTag: 1, redelivered: false, exchange: '', routingKey: 'error' };
+  const message = { ...way, content: Buffer.from('x'), properties: {}, headers: { ...failure, ...others } };
+  const stamp = { to: 'orders', at: 0, by: 'ann' };
+  const attempt = replayCopy(readDeadMessage(message, 'error'), stamp, { frameMax: 131_072, newId: () => 'i' });
+  const copied = 'copy' in attempt ? (attempt.copy.headers ?? {}) : {};
+  const own: readonly string[] = Object.values(replayHeaders);
+  const names = Object.keys(copied).filter((name) => !own.includes(name) && !name.startsWith('surehop-'));
+  expect(names.toSorted()).toEqual(Object.keys(others).toSorted());
+  expect(readDeath(copied, 'error').source).toBe('none');
 });

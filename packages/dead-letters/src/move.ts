@@ -4,7 +4,7 @@ import type { DeadMessage } from './dead-message.ts';
 import type { Desk } from './desk.ts';
 import type { Fate } from './fate.ts';
 import { goThrough } from './going-through.ts';
-import { carriedOut, reportOf, untilCancelled } from './run.ts';
+import { beganAt, carriedOut, reportOf, untilCancelled } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 import { assertQueueExists, checkTarget } from './target.ts';
 
@@ -25,7 +25,7 @@ export async function move(
 ): Promise<ActionReport> {
   checkTarget('to', to, desk.queue);
   checkActOptions('move', options, { resumesPassOnly: true });
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { signal: _signal, onProgress: _onProgress, ...plain } = options;
   const intention = { action: 'move', queue: desk.queue, selection, options: { ...plain, to } } as const;
   return carriedOut(desk, intention, options, async (run) => {

@@ -8,8 +8,13 @@ export interface Progress {
   readonly matched: number;
   /** Those of them that were acted on; 0 where nothing is changed. */
   readonly done: number;
-  /** How many there are to look at, as it was when this began; undefined where nobody knows. */
+  /** How many there are to look at, as it was when this began; undefined where nobody knows. Of an import it is a guess. */
   readonly total: number | undefined;
+  /**
+   * How many are to be acted on, `done` of them being so: known where all were looked at before the first is acted on, from
+   * then on.
+   */
+  readonly toDo?: number | undefined;
   readonly elapsedMs: number;
 }
 

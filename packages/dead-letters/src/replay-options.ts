@@ -19,8 +19,10 @@ export interface ReplayOptions extends ActOptions {
    */
   readonly watchMs?: number;
   /**
-   * Changes messages on their way: each gets a new message id, and the old one in the header `surehop-replaced-id`. Called
-   * once for each; undefined leaves one as it is. When it throws, the message is skipped.
+   * Changes messages on their way: each gets a new message id, and the old one in the header `surehop-replaced-id`. The new
+   * id is a hash of the old one and of what was made of the message: where a process dies between a copy and its
+   * acknowledgement, the message is there twice under one id, if the same is made of it again. Called once for each;
+   * undefined leaves one as it is. When it throws, the message is skipped.
    */
   readonly edit?: (message: DeadMessage) => EditedMessage | undefined;
 }

@@ -6,7 +6,7 @@ import { mostHeld } from './holding.ts';
 import { rampDefaults } from './ramp.ts';
 import { checkReplayOptions, type ReplayOptions, type ReplayReport } from './replay-options.ts';
 import { Replaying } from './replaying.ts';
-import { carriedOut, type Run, type RunEnd, reportOf, untilCancelled } from './run.ts';
+import { beganAt, carriedOut, type Run, type RunEnd, reportOf, untilCancelled } from './run.ts';
 import { matcherOf, type Selection } from './selection.ts';
 import { StreamRun } from './stream-run.ts';
 import { Tally } from './tally.ts';
@@ -21,7 +21,7 @@ import { assertQueueExists, readyIn } from './target.ts';
  */
 export async function replay(desk: Desk, selection: Selection, options: ReplayOptions = {}): Promise<ReplayReport> {
   checkReplayOptions(desk.queue, options);
-  const matches = matcherOf(selection, desk.internals.effects.clock.epochMs());
+  const matches = matcherOf(selection, beganAt(desk.internals, options));
   const { signal: _signal, onProgress: _onProgress, edit, ...plain } = options;
   const intention = {
     action: edit === undefined ? 'replay' : 'edit-and-replay',
@@ -47,12 +47,13 @@ async function sendAll(
   selection: Selection,
   options: ReplayOptions,
 ): Promise<RunEnd> {
-  const { limit = Number.POSITIVE_INFINITY, all: isPass = false, dryRun: isDryRun = false } = options;
+  const { limit = Number.POSITIVE_INFINITY, lookAtMost, all: isPass = false, dryRun: isDryRun = false } = options;
   const isWatched = options.ramp !== undefined || (options.watchMs ?? 0) > 0;
   const ready = isWatched ? await readyIn(desk.internals, desk.queue, run.signal) : 'unknown';
   const canBeHeld = typeof ready === 'number' && ready <= mostHeld;
   const held: HeldRunOptions = {
     limit,
+    lookAtMost,
     isDryRun,
     ids: idsOf(selection),
     turn: (look) => replaying.heldTurn(look),
@@ -63,7 +64,7 @@ async function sendAll(
   replaying.isHeld = false;
   const mostAhead = takenAhead(options);
   const turn: StreamTurn = (holding, readyAtFirst) => replaying.streamTurn(holding, readyAtFirst);
-  const end = await new StreamRun(desk, replaying, run, { isPass, limit, mostAhead, turn }).run();
+  const end = await new StreamRun(desk, replaying, run, { isPass, limit, lookAtMost, mostAhead, turn }).run();
   if (isWatched && !run.signal.aborted) await watchFromHead(desk, replaying, run, held);
   return end;
 }
@@ -88,5 +89,5 @@ async function watchFromHead(desk: Desk, replaying: Replaying, run: Run, held: H
     isNewer: (message) => replaying.isNewer(message),
   };
   const aside = { ...run, tally: new Tally(desk.internals, undefined) };
-  await new HeldRun(desk, nothing, aside, { ...held, isDryRun: true, ids: undefined }).run();
+  await new HeldRun(desk, nothing, aside, { ...held, isDryRun: true, ids: undefined, lookAtMost: undefined }).run();
 }

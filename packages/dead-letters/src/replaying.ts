@@ -61,7 +61,7 @@ export class Replaying implements Action {
     if (to === this.#desk.queue) return skip('it failed in the queue where it lies: name another target');
     let edition: Edition;
     try {
-      edition = edited(message, this.#options.edit, this.#desk.internals.effects.newId);
+      edition = edited(message, this.#options.edit);
     } catch (thrown) {
       return skip(whyNotEdited(thrown));
     }
@@ -75,6 +75,11 @@ export class Replaying implements Action {
   onStored(_message: DeadMessage, copy: OutgoingMessage): void {
     this.#count(copy.routingKey);
     if (this.isHeld) this.#sent.set(copy.properties.messageId ?? '', this.#tempo.step);
+  }
+
+  /** Of a dry run: it begins to count anew. */
+  forget(): void {
+    if (this.#options.dryRun === true) this.#byTarget.clear();
   }
 
   /** A message that was replayed since this run began lies in the queue again. */

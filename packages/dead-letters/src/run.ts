@@ -73,15 +73,20 @@ export async function carriedOut<R extends object>(
   return underWay(actor.internals, options, (run) => audited(actor, intention, run, () => work(run)));
 }
 
+/** When a run begins, or the one that it goes on with has begun: what was two hours old then, a filter takes to its end. */
+export function beganAt({ effects }: RabbitInternals, { resume }: Pick<RunOptions, 'resume'>): number {
+  return resume?.startedAt ?? effects.clock.epochMs();
+}
+
 /** Does the work with what a run needs. */
 async function underWay<R>(
   internals: RabbitInternals,
-  { signal = new AbortController().signal, onProgress, resume }: RunOptions,
+  options: RunOptions,
   work: (run: Run) => Promise<R>,
 ): Promise<R> {
-  const { effects } = internals;
-  const run = resume?.run ?? effects.newId();
-  const startedAt = resume?.startedAt ?? effects.clock.epochMs();
+  const { signal = new AbortController().signal, onProgress, resume } = options;
+  const run = resume?.run ?? internals.effects.newId();
+  const startedAt = beganAt(internals, options);
   const lane = new CopyLane(internals);
   try {
     const tally = new Tally(internals, onProgress);

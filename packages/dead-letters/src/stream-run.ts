@@ -16,6 +16,8 @@ export interface StreamRunOptions {
   readonly isPass: boolean;
   /** So many are acted on at the most. */
   readonly limit: number;
+  /** So many are looked at at the most. */
+  readonly lookAtMost?: number | undefined;
   /** The most deliveries that are taken ahead. */
   readonly mostAhead?: number;
   /** Asked before each copy to another queue; false ends the run. */
@@ -79,7 +81,7 @@ export class StreamRun {
     this.#underWay = 0;
     this.#action.forget?.();
     this.#readyAtFirst = await holding.ready();
-    this.#bound ??= this.#readyAtFirst;
+    this.#bound ??= Math.min(this.#readyAtFirst, this.#options.lookAtMost ?? Number.POSITIVE_INFINITY);
     tally.total ??= this.#bound;
     const end = await this.#serve(holding);
     await this.#rotateAll();

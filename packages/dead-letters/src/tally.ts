@@ -8,11 +8,12 @@ const mostSkipped = 1_000;
 export class Tally {
   readonly #meter: ProgressMeter;
   /** Of messages that are out of the queue, or were moved in it: they do not come again. */
-  #settled = { looked: 0, matched: 0, skipped: new Reasons() };
+  #settled = nothing();
   /** Of messages that lie in the queue: they come again after a loss of the broker. */
-  #lying = { looked: 0, matched: 0, skipped: new Reasons() };
-  #done = 0;
+  #lying = nothing();
   total: number | undefined;
+  /** Undefined while they are looked for. */
+  #toDo: number | undefined;
 
   constructor(internals: RabbitInternals, onProgress: OnProgress | undefined) {
     this.#meter = new ProgressMeter(internals, onProgress);
@@ -27,7 +28,7 @@ export class Tally {
   }
 
   get done(): number {
-    return this.#done;
+    return this.#settled.done + this.#lying.done;
   }
 
   get skippedCount(): number {
@@ -58,7 +59,7 @@ export class Tally {
       this.#lying.matched -= 1;
       this.#settled.matched += 1;
     }
-    if (isDone) this.#done += 1;
+    if (isDone) this.#settled.done += 1;
     this.#tell();
   }
 
@@ -70,13 +71,20 @@ export class Tally {
 
   /** One that stays is done with. */
   doneLying(): void {
-    this.#done += 1;
+    this.#lying.done += 1;
     this.#tell();
+  }
+
+  /** All were looked at: what matches is acted on now. */
+  act(): void {
+    this.#toDo = this.matched;
+    this.tellEnd();
   }
 
   /** The broker was lost: what lies in the queue comes again. */
   again(): void {
-    this.#lying = { looked: 0, matched: 0, skipped: new Reasons() };
+    this.#toDo = undefined;
+    this.#lying = nothing();
   }
 
   /** The last word of the progress. */
@@ -97,8 +105,12 @@ export class Tally {
 
   #counts(): Parameters<ProgressMeter['tell']>[0] {
     const { looked, matched, done, total } = this;
-    return { looked, matched, done, total };
+    return { looked, matched, done, total, ...(this.#toDo !== undefined && { toDo: this.#toDo }) };
   }
+}
+
+function nothing(): { looked: number; matched: number; done: number; readonly skipped: Reasons } {
+  return { looked: 0, matched: 0, done: 0, skipped: new Reasons() };
 }
 
 /** The first of them, and how many there are. */

@@ -13,6 +13,7 @@ import { openRabbit } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { count, durationMs, durationsMs } from '../flag-values.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { loadContracts } from '../topology/contract-files.ts';
 import { UsageError } from '../usage-error.ts';
@@ -86,7 +87,11 @@ async function consume(
   // Nothing is declared around a queue whose messages are only printed: none of them fails.
   const topology = program !== undefined || contract !== undefined ? 'declare' : 'off';
   await using rabbit = await openRabbit(context, flags, { topology });
-  const consumer = await subscribed(rabbit, contract ?? queue, watch.handler, flags, program !== undefined);
+  const consumer = await subscribed(rabbit, contract ?? queue, watch.handler, flags, program !== undefined).catch(
+    async (thrown: unknown) => {
+      throw await withNearest(context, flags, queue, thrown);
+    },
+  );
   const by = await watch.ended(context.signal);
   const hasWork = by === 'idle' || (by === 'signal' && !(context.signal.reason instanceof PipeClosedError));
   await consumer.close(hasWork ? {} : { timeoutMs: 0 });

@@ -3,8 +3,9 @@ import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { Output } from '../output.ts';
-import { type ActFlags, carryOut, scopeOf, withActing } from './act.ts';
+import { type ActFlags, scopeOf, withActing } from './act.ts';
 import { openAudit } from './audit-path.ts';
+import { carryOut } from './carrying-out.ts';
 import { type DeskFlags, openDesk } from './desk.ts';
 import { type SelectionFlags, withDeliveryCount, withSelection } from './selection-flags.ts';
 
@@ -34,6 +35,7 @@ async function discard(context: Context, flags: DiscardFlags, queue: string): Pr
     done: 'discarded',
     queue: letters.queue,
     scope,
+    takesAway: true,
     warning: 'They cannot be had back.',
     perform: (options) => letters.discard(scope.selection, options),
   });

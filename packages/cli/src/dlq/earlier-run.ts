@@ -6,8 +6,12 @@ import { UsageError } from '../usage-error.ts';
 /** A run that did not come to its end, as the audit log has it. */
 export interface EarlierRun {
   readonly resume: Resume;
+  readonly action: AuditEntry['action'];
   readonly selection: Selection;
+  /** As they were when it was last begun. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** How many were done from then on; undefined where it could not tell, since it was killed. */
+  readonly done: number | undefined;
 }
 
 /** No line of an audit log is longer, in bytes. */
@@ -22,9 +26,9 @@ export async function earlierRun(
   run: string,
   expected: { readonly actions: readonly AuditEntry['action'][]; readonly queue: string },
 ): Promise<EarlierRun> {
-  const begin = await beginningOf(path, run);
-  if (begin === undefined) throw new UsageError(`the audit log ${path} has no run ${run}`);
-  const { action, queue, at, selection, options } = begin;
+  const { first, last, end } = await linesAbout(path, run, expected.actions);
+  if (first === undefined) throw new UsageError(`the audit log ${path} has no run ${run}`);
+  const { action, queue, at, selection } = first;
   if (!expected.actions.includes(action) || queue !== expected.queue) {
     throw new UsageError(
       `run ${run} was a ${action} of ${queue}, and not a ${expected.actions[0]} of ${expected.queue}`,
@@ -32,18 +36,37 @@ export async function earlierRun(
   }
   const startedAt = Date.parse(at);
   if (Number.isNaN(startedAt)) throw new UsageError(`the audit log ${path} does not say when run ${run} began`);
-  return { resume: { run, startedAt }, selection: selection as Selection, options };
+  const { done } = (end?.result ?? {}) as { readonly done?: unknown };
+  return {
+    resume: { run, startedAt },
+    action,
+    selection: selection as Selection,
+    options: (last ?? first).options,
+    done: typeof done === 'number' ? done : undefined,
+  };
 }
 
-async function beginningOf(path: string, run: string): Promise<AuditEntry | undefined> {
+interface LinesAbout {
+  /** When it was begun, and when it was last gone on with, by one of these actions. */
+  first?: AuditEntry;
+  last?: AuditEntry;
+  /** Of the last one. */
+  end?: AuditEntry | undefined;
+}
+
+async function linesAbout(path: string, run: string, actions: readonly AuditEntry['action'][]): Promise<LinesAbout> {
   const stream = createReadStream(path);
+  const lines: LinesAbout = {};
   try {
     for await (const { bytes } of linesOf(stream, longestLine)) {
       const entry = bytes?.includes(run) === true ? entryIn(bytes) : undefined;
-      // The first one: a resumed run writes another, under the same name.
-      if (entry?.run === run && entry.event === 'begin') return entry;
+      if (entry?.run !== run) continue;
+      lines.first ??= entry;
+      if (!actions.includes(entry.action)) continue;
+      if (entry.event === 'end') lines.end = entry;
+      else Object.assign(lines, { last: entry, end: undefined });
     }
-    return undefined;
+    return lines;
   } catch (cause) {
     throw new UsageError(`the audit log ${path} cannot be read: ${(cause as Error).message}`, { cause });
   } finally {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DeadMessage, EditedMessage, Selection } from '@surehop/dead-letters';
+import { parseExactly } from '../exact-json.ts';
 import { failureText } from '../failure.ts';
 import { draftOf } from '../publish/message-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -38,7 +39,7 @@ async function editOfModule(path: string): Promise<Edit> {
 
 async function editionIn(path: string): Promise<EditedMessage> {
   try {
-    const { messageId, ...given } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    const { messageId, ...given } = parseExactly(await readFile(path, 'utf8')) as Record<string, unknown>;
     const known = Object.fromEntries(Object.entries(given).filter(([key]) => !toldByShow.includes(key)));
     const hasBody = 'body' in known || 'bodyBase64' in known;
     const { content, properties } = draftOf(

@@ -2,7 +2,7 @@ import type { Group } from '@surehop/dead-letters';
 import type { Command } from 'commander';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import { count } from '../flag-values.ts';
 import { Output } from '../output.ts';
 import { moment } from '../printable.ts';
@@ -12,7 +12,7 @@ import { columnsOf } from '../terminal.ts';
 import { isoOrUndefined } from './dead-message-json.ts';
 import { errorText } from './dead-message-text.ts';
 import { openDesk } from './desk.ts';
-import { behind, type LookFlags, lookScope, openLookAudit, withLooking } from './look-scope.ts';
+import { behind, type LookFlags, lookExitCode, lookScope, openLookAudit, withLooking } from './look-scope.ts';
 
 interface GroupsFlags extends LookFlags {
   readonly limit?: number;
@@ -51,7 +51,7 @@ async function groups(context: Context, flags: GroupsFlags, queue: string): Prom
   }
   const rest = found.more ? `; ${behind(found.looked)}` : '';
   context.note(`${number(found.looked)} looked at in ${desk.letters.queue}${rest}`);
-  return exitCodes.done;
+  return lookExitCode(found);
 }
 
 const headings = ['group', 'count', 'queue', 'last failed at', 'error'];

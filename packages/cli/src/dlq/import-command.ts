@@ -5,6 +5,7 @@ import { confirmed } from '../confirmation.ts';
 import { brokerLabel, openRabbit } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { number, startProgress } from '../progress.ts';
 import type { ActFlags } from './act.ts';
@@ -42,7 +43,10 @@ async function importLetters(context: Context, flags: ImportFlags, file: string)
     using meter = startProgress(context, dryRun ? 'read' : 'imported');
     const onProgress: ImportOptions['onProgress'] = ({ done, looked, total }) =>
       meter.update({ done: dryRun ? looked : done, total });
-    return await importDeadLetters(rabbit, { file, ...to, by, audit, signal, onProgress, dryRun });
+    const options = { file, ...to, by, audit, signal, onProgress, dryRun };
+    return await importDeadLetters(rabbit, options).catch(async (thrown: unknown) => {
+      throw await withNearest(context, flags, flags.to, thrown);
+    });
   };
   if (flags.dryRun === true) return await told(context, output, await perform(true), true);
   if (flags.yes !== true) {

@@ -16,7 +16,15 @@ import { isDeadLetterName } from './dead-letter-names.ts';
 import { deadMessageJson } from './dead-message-json.ts';
 import { errorText } from './dead-message-text.ts';
 import { openDesk } from './desk.ts';
-import { behind, type LookFlags, lookScope, openLookAudit, withLooking } from './look-scope.ts';
+import {
+  behind,
+  type LookFlags,
+  lookExitCode,
+  lookScope,
+  mostLooked,
+  openLookAudit,
+  withLooking,
+} from './look-scope.ts';
 
 interface ListFlags extends LookFlags {
   readonly limit: number;
@@ -75,7 +83,7 @@ async function listMessages(context: Context, flags: ListFlags, queue: string): 
     selection,
     signal: context.signal,
     onProgress: (progress) => meter.update({ done: progress.looked, total: progress.total }),
-    ...(selection === 'all' || options.all === true ? { limit: Math.min(flags.limit, 50_000) } : {}),
+    ...(selection === 'all' || options.all === true ? { limit: Math.min(flags.limit, mostLooked) } : {}),
   });
   meter.finish();
   const shown = messages.slice(0, flags.limit);
@@ -86,7 +94,7 @@ async function listMessages(context: Context, flags: ListFlags, queue: string): 
   context.note(
     listedText(shown.length, { matched: messages.length, looked, more, isThrough, queue: desk.letters.queue }),
   );
-  return exitCodes.done;
+  return isThrough ? exitCodes.done : lookExitCode({ looked, more });
 }
 
 const headings = ['id', 'failed at', 'queue', 'attempts', 'error'];

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { confirmed } from '../confirmation.ts';
 import { brokerLabel } from '../connection.ts';
 import type { Context } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { number } from '../progress.ts';
 import { UsageError } from '../usage-error.ts';
 import { type AuditFlags, auditPath, openAudit, withAudit } from './audit-path.ts';
@@ -50,10 +51,15 @@ export async function lookScope(
   }
   if (selection !== 'all')
     throw new UsageError('--resume takes what the earlier run had selected; leave out the selection');
-  const expected = { actions: [action], queue: letters.queue };
-  const { resume, selection: earlier } = await earlierRun(auditPath(flags, context.env), flags.resume, expected);
-  return { selection: earlier, options: { all: true, resume } };
+  const expected = { actions: action === 'groups' ? passes : [action], queue: letters.queue };
+  const earlier = await earlierRun(auditPath(flags, context.env), flags.resume, expected);
+  const { resume } = earlier;
+  if (earlier.options.all !== true) throw new UsageError(`run ${resume.run} was no pass: it has moved nothing`);
+  return { selection: earlier.selection, options: { all: true, resume } };
 }
+
+/** Whatever pass ended early, a look at the rest of the queue puts its order right. */
+const passes = ['groups', 'browse', 'replay', 'edit-and-replay', 'discard', 'move', 'export'] as const;
 
 /** The audit log of a look that moves messages, which says at its beginning how to go on with it; else one that is never written. */
 export async function openLookAudit(context: Context, flags: LookFlags): Promise<AuditLog & AsyncDisposable> {
@@ -83,8 +89,16 @@ function isThrough({ all, resume }: LookFlags): boolean {
   return all === true || resume !== undefined;
 }
 
+/** So many are looked at without `--all`. */
+export const mostLooked = 50_000;
+
+/** What a command exits with that has looked: not with 0 where it could not look at all that was asked for. */
+export function lookExitCode({ looked, more }: { readonly looked: number; readonly more: boolean }): ExitCode {
+  return more && looked >= mostLooked ? exitCodes.partly : exitCodes.done;
+}
+
 /** What to say where there is more than was looked at. */
 export function behind(looked: number): string {
-  const further = looked < 50_000 ? 'a higher --limit' : '--all';
+  const further = looked < mostLooked ? 'a higher --limit' : '--all';
   return `more lie behind the first ${number(looked)}: ${further} looks further`;
 }

@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
-import { type ActFlags, carryOut, scopeOf, withActing } from './act.ts';
+import { type ActFlags, scopeOf, withActing } from './act.ts';
 import { openAudit } from './audit-path.ts';
+import { carryOut } from './carrying-out.ts';
 import { type DeskFlags, openDesk } from './desk.ts';
 import { type SelectionFlags, withDeliveryCount, withSelection } from './selection-flags.ts';
 
@@ -37,7 +39,11 @@ async function move(context: Context, flags: MoveFlags, queue: string): Promise<
     done: 'moved',
     queue: letters.queue,
     scope,
+    takesAway: true,
     details: () => `to ${flags.to}`,
-    perform: (options) => letters.move(scope.selection, flags.to, options),
+    perform: (options) =>
+      letters.move(scope.selection, flags.to, options).catch(async (thrown: unknown) => {
+        throw await withNearest(context, flags, flags.to, thrown);
+      }),
   });
 }

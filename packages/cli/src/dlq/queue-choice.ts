@@ -1,14 +1,9 @@
 import { deadLetterName } from '@surehop/core/internal';
 import type { Context } from '../context.ts';
-import { failureText } from '../failure.ts';
 import type { Management } from '../management.ts';
-import { nearestNames } from '../nearest-names.ts';
+import { nearestQueues } from '../nearest-queues.ts';
+import { UnknownQueueError } from '../unknown-queue-error.ts';
 import { isDeadLetterName } from './dead-letter-names.ts';
-
-/** There is no queue of the name that was given, nor one that belongs to it. */
-class UnknownQueueError extends Error {
-  override readonly name = 'UnknownQueueError';
-}
 
 export interface QueueSource {
   /** How many messages are ready in it; undefined when there is no such queue. */
@@ -34,26 +29,13 @@ export async function chosenQueue(
     if (!isDeadLetterName(given)) context.note(`note: there is no queue ${own}; ${given} itself is looked at`);
     return given;
   }
-  const near = await nearest(context, given, management);
+  const near = await nearestQueues(
+    context,
+    given,
+    management,
+    'No other name is like it; `surehop dlq list` tells those of dead letters',
+  );
   throw new UnknownQueueError(
     `there is no queue ${JSON.stringify(given)}, and no ${JSON.stringify(own)}, in this virtual host. ${near}`,
   );
-}
-
-async function nearest(context: Context, given: string, management: Management | undefined): Promise<string> {
-  if (management === undefined) return '--management-url would let the nearest names be told';
-  try {
-    const queues = await management.get<readonly { readonly name: string }[]>(['queues', management.vhost], {
-      columns: 'name',
-    });
-    const names = nearestNames(
-      given,
-      queues.map(({ name }) => name),
-    );
-    if (names.length > 0) return `Is it ${names.map((name) => JSON.stringify(name)).join(' or ')}?`;
-    return 'No other name is like it; `surehop dlq list` tells those of dead letters';
-  } catch (thrown) {
-    context.signal.throwIfAborted();
-    return `The nearest names cannot be told: ${failureText(thrown)}`;
-  }
 }

@@ -4,11 +4,14 @@ import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { durationMs, positive, positives, share } from '../flag-values.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { oneLine } from '../printable.ts';
 import { number } from '../progress.ts';
-import { type ActFlags, carryOut, scopeOf, withActing } from './act.ts';
+import { UsageError } from '../usage-error.ts';
+import { type ActFlags, type Scope, scopeOf, withActing } from './act.ts';
 import { openAudit } from './audit-path.ts';
+import { carryOut } from './carrying-out.ts';
 import { type DeskFlags, openDesk } from './desk.ts';
 import { loadEdit } from './edition.ts';
 import { type SelectionFlags, withDeliveryCount, withSelection } from './selection-flags.ts';
@@ -55,12 +58,19 @@ async function replay(context: Context, flags: ReplayFlags, queue: string): Prom
   await using desk = await openDesk(context, flags, queue, audit);
   const { letters } = desk;
   const scope = await scopeOf(context, flags, { actions: ['replay', 'edit-and-replay'], queue: letters.queue });
-  const to = flags.to ?? (scope.options.to as string | undefined);
+  if (scope.resume !== undefined && scope.isEdit !== (flags.edit !== undefined)) {
+    throw new UsageError(
+      scope.isEdit
+        ? `run ${scope.resume.run} edited what it replayed: go on with the same --edit`
+        : `run ${scope.resume.run} edited nothing: leave out --edit`,
+    );
+  }
   const options: ReplayOptions = {
-    ...(to === undefined ? {} : { to }),
+    ...temperedBy(scope),
+    ...(flags.to === undefined ? {} : { to: flags.to }),
     ...(flags.rate === undefined ? {} : { ratePerSecond: flags.rate }),
     ...(flags.watch === undefined ? {} : { watchMs: flags.watch }),
-    ...rampOf(flags),
+    ...rampOf(flags, scope.options.ramp as RampOptions | undefined),
     ...(flags.edit === undefined ? {} : { edit: await loadEdit(flags.edit, scope.selection) }),
   };
   let report: ReplayReport | undefined;
@@ -69,9 +79,13 @@ async function replay(context: Context, flags: ReplayFlags, queue: string): Prom
     done: 'replayed',
     queue: letters.queue,
     scope,
+    takesAway: true,
+    resumedBy: `--resume with it${flags.edit === undefined ? '' : ' and the same --edit'} goes on`,
     details: detailsOf,
     perform: async (given) => {
-      report = await letters.replay(scope.selection, { ...options, ...given });
+      report = await letters.replay(scope.selection, { ...options, ...given }).catch(async (thrown: unknown) => {
+        throw await withNearest(context, flags, options.to, thrown);
+      });
       return report;
     },
   });
@@ -85,13 +99,23 @@ async function replay(context: Context, flags: ReplayFlags, queue: string): Prom
 
 const shownBack = 20;
 
-function rampOf({ ramp, rampSteps, rampStepTime, maxFailedShare }: ReplayFlags): Pick<ReplayOptions, 'ramp'> {
+/** What an earlier run was to keep to, it keeps to when it is gone on with. */
+function temperedBy({ options }: Scope): ReplayOptions {
+  const kept = ['to', 'ratePerSecond', 'watchMs'].filter((name) => options[name] !== undefined);
+  return Object.fromEntries(kept.map((name) => [name, options[name]]));
+}
+
+function rampOf(
+  { ramp, rampSteps, rampStepTime, maxFailedShare }: ReplayFlags,
+  earlier: RampOptions | undefined,
+): Pick<ReplayOptions, 'ramp'> {
   const given: RampOptions = {
+    ...earlier,
     ...(rampSteps === undefined ? {} : { stepsPerSecond: rampSteps }),
     ...(rampStepTime === undefined ? {} : { stepMs: rampStepTime }),
     ...(maxFailedShare === undefined ? {} : { maxFailedShare }),
   };
-  return ramp === true || Object.keys(given).length > 0 ? { ramp: given } : {};
+  return ramp === true || earlier !== undefined || Object.keys(given).length > 0 ? { ramp: given } : {};
 }
 
 function detailsOf({ byTarget, cameBackCount }: ReplayReport): string {

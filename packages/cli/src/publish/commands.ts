@@ -9,6 +9,7 @@ import { openRabbit } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { count, durationMs } from '../flag-values.ts';
+import { withNearest } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
 import { number, startProgress } from '../progress.ts';
 import { UsageError } from '../usage-error.ts';
@@ -86,7 +87,7 @@ async function publish(
   await output.value(report, () => summary(report));
   if (error !== undefined) {
     if (report.goOnAt !== undefined) context.note(`stopped: go on with --from-line ${report.goOnAt}`);
-    throw error;
+    throw await withNearest(context, flags, queue, error);
   }
   return report.damaged > 0 ? exitCodes.partly : exitCodes.done;
 }

@@ -3,10 +3,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { action, type GlobalFlags } from '../action.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { familiesOf } from '../family.ts';
 import { durationMs } from '../flag-values.ts';
 import { type Management, ManagementError, neededManagement } from '../management.ts';
 import { queuesOf } from '../management-views.ts';
+import { nearestOf } from '../nearest-queues.ts';
 import { Output } from '../output.ts';
+import { UnknownQueueError } from '../unknown-queue-error.ts';
 import { RateWindow } from './rates.ts';
 import { type Row, rowsOf } from './rows.ts';
 import { Screen } from './screen.ts';
@@ -50,6 +53,7 @@ async function top(context: Context, flags: TopFlags & GlobalFlags, only: readon
   const signal = AbortSignal.any([context.signal, ended.signal]);
   const watch = new Watch(neededManagement({ ...context, signal }, flags, 'top'), only);
   await watch.look();
+  assertAllAreThere(only, watch.names);
   if (flags.once === true) {
     await output.value(watch.value(), () => watch.lines(context).join('\n'));
     return exitCodes.done;
@@ -64,6 +68,14 @@ async function top(context: Context, flags: TopFlags & GlobalFlags, only: readon
   } finally {
     await output.end();
   }
+}
+
+/** @throws {UnknownQueueError} one of those that were asked for is no work queue */
+function assertAllAreThere(only: readonly string[], names: readonly string[]): void {
+  const missing = only.find((name) => !names.includes(name));
+  if (missing === undefined) return;
+  const near = nearestOf(missing, names) ?? 'No other name is like it; `surehop top` shows all of them';
+  throw new UnknownQueueError(`there is no work queue ${JSON.stringify(missing)} in this virtual host. ${near}`);
 }
 
 /** Until somebody ends it. A management API that does not answer for a while is told, and asked again. */
@@ -124,6 +136,8 @@ class Watch {
   readonly #only: readonly string[];
   readonly #rates = new RateWindow();
   rows: readonly Row[] = [];
+  /** Of all work queues. */
+  names: readonly string[] = [];
   lookedAt = new Date();
 
   constructor(management: Management, only: readonly string[]) {
@@ -139,6 +153,7 @@ class Watch {
   async look(): Promise<void> {
     const queues = await queuesOf(this.#management);
     this.#rates.add(performance.now(), queues);
+    this.names = familiesOf(queues).map(({ name }) => name);
     this.rows = rowsOf(queues, this.#rates, this.#only);
     this.lookedAt = new Date();
   }

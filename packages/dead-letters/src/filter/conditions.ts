@@ -1,3 +1,4 @@
+import { compareNumbers, isNumeric } from './exact-numbers.ts';
 import type { Field } from './fields.ts';
 import { type Literal, numberIn, type Stretch } from './literals.ts';
 import type { Subject } from './subject.ts';
@@ -58,15 +59,10 @@ function order(value: unknown, { text, number, constant }: Literal): number | un
     if (value === text) return 0;
     const own = number === undefined ? undefined : numberIn(value);
     if (number === undefined) return value < text ? -1 : 1;
-    return own === undefined ? undefined : signOf(own, number);
+    return own === undefined ? undefined : compareNumbers(own, number);
   }
-  if (typeof value === 'number') return number === undefined ? undefined : signOf(value, number);
+  if (isNumeric(value)) return number === undefined ? undefined : compareNumbers(value, number);
   return constant !== undefined && value === constant ? 0 : undefined;
-}
-
-function signOf(one: number, other: number): number | undefined {
-  if (Number.isNaN(one)) return undefined;
-  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** Of strings, numbers and booleans; a moment as ISO 8601. */
@@ -74,5 +70,5 @@ function shownText({ kind, read }: Field, subject: Subject): string | undefined 
   const value = read(subject);
   if (typeof value === 'string') return value;
   if (kind === 'moment' && typeof value === 'number') return new Date(value).toISOString();
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return isNumeric(value) || typeof value === 'boolean' ? String(value) : undefined;
 }

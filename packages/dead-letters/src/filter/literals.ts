@@ -1,10 +1,11 @@
+import { type ExactNumber, exactly } from './exact-numbers.ts';
 import type { Token } from './tokens.ts';
 
 /** A value that a filter's text names, in all that it can mean. */
 export interface Literal {
   readonly text: string;
   /** Where it is written as a bare number. */
-  readonly number: number | undefined;
+  readonly number: ExactNumber | undefined;
   /** `true`, `false` and `null`, written bare. */
   readonly constant: boolean | null | undefined;
 }
@@ -26,8 +27,8 @@ export function literalOf(token: Extract<Token, { kind: 'word' | 'string' }>): L
 }
 
 /** Of decimal digits, whoever wrote them; undefined for anything else. */
-export function numberIn(text: string): number | undefined {
-  return decimal.test(text) ? Number(text) : undefined;
+export function numberIn(text: string): ExactNumber | undefined {
+  return decimal.test(text) ? exactly(text) : undefined;
 }
 
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };

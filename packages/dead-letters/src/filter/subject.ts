@@ -1,4 +1,5 @@
 import type { DeadMessage } from '../dead-message.ts';
+import { parseExactly } from './exact-numbers.ts';
 
 const utf8 = new TextDecoder();
 
@@ -18,7 +19,7 @@ export class Subject {
     return this.#text;
   }
 
-  /** Whatever its content type says; undefined where the body is no JSON. */
+  /** Whatever its content type says, its numbers exactly; undefined where the body is no JSON. */
   get json(): unknown {
     this.#json ??= { value: parsed(this.text) };
     return this.#json.value;
@@ -27,7 +28,7 @@ export class Subject {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return undefined;
   }
