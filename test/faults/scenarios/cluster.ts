@@ -48,7 +48,8 @@ export const clusterScenarios: readonly Scenario[] = [
   },
   {
     name: 'node-frozen',
-    situation: 'the node of a cluster that the services are connected to freezes (SIGSTOP), and goes on later',
+    situation:
+      'the node of a cluster that the services are connected to freezes (SIGSTOP), and goes on later; on 3.10 the others do nothing until it does, here after 20 s',
     needs: ['freeze', 'cluster'],
     nodes: 3,
     duplicates: 'possible',
