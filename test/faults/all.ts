@@ -4,7 +4,7 @@
 //   npm run faults:all                   on the installed release and those of RABBITMQ_RELEASES
 //   npm run faults:all -- 4.3            on these only; what was measured on others stays
 //   npm run faults:all -- 4.3 broker-*   these scenarios only
-//   npm run faults:all -- --short        in the short form, where there is one
+//   npm run faults:all -- --short        in the short form, where there is one; nothing is kept: the pages are of the long form
 //   npm run faults:all -- --turns        each once, in its short form, on one release in turn; nothing is kept
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { enterRelease } from '../release-folder.mjs';
 import { keepResults } from './results.ts';
-import type { Result } from './run.ts';
+import type { Omission, Result } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -38,7 +38,7 @@ const codes = await Promise.all(
   all.map(async (name, index) => {
     const turn = ['--once', '--turn', `${index + 1}/${all.length}`];
     const { results, code } = await runLeg(name, areTurns ? turn : isShort ? [] : ['--long']);
-    if (!areTurns && !isStopped) keepResults(results, scenarios);
+    if (!areTurns && !isShort && !isStopped) keepResults(results, scenarios);
     return code;
   }),
 );
@@ -72,7 +72,10 @@ async function runLeg(name: string, form: readonly string[]): Promise<{ results:
     );
     createInterface({ input: child.stderr }).on('line', (line) => console.log(`${name.padEnd(9)} ${line}`));
     const results: Result[] = [];
-    for await (const line of createInterface({ input: child.stdout })) results.push(JSON.parse(line) as Result);
+    for await (const line of createInterface({ input: child.stdout })) {
+      const told = JSON.parse(line) as Result | Omission;
+      if (!('omitted' in told)) results.push(told); // what cannot run leaves what was measured before as it is
+    }
     return { results, code: await ended };
   } finally {
     entered?.leave();

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { readCommandLine } from './command-line.ts';
 import { noFigures } from './figures.ts';
@@ -37,6 +39,22 @@ test('names, and what a name begins with', () => {
 test('shares leave nothing out and run nothing twice', () => {
   const shares = ['1/2', '2/2'].flatMap((share) => runs('--turn', share));
   expect(shares.toSorted()).toEqual(runs().toSorted());
+});
+
+test('what cannot run here has its line as well, which says why', () => {
+  const program = fileURLToPath(new URL('main.ts', import.meta.url));
+  const { stdout, status } = spawnSync(process.execPath, [program, '--json', 'broker-killed'], {
+    encoding: 'utf8',
+    env: { ...process.env, SUREHOP_BROKER: 'url', AMQP_URL: 'amqp://127.0.0.1:1' },
+  });
+  const told = stdout.trim().split('\n');
+  expect(told.map((line) => JSON.parse(line))).toMatchObject(
+    [
+      { scenario: 'broker-killed', type: 'quorum', form: 'short', omitted: /cannot run here: Nothing answers/ },
+      { scenario: 'broker-killed', type: 'classic', form: 'short', omitted: /cannot run here: Nothing answers/ },
+    ].map((line) => ({ ...line, omitted: expect.stringMatching(line.omitted) })),
+  );
+  expect(status).toBe(1);
 });
 
 test.each([

@@ -18,12 +18,14 @@ export interface Figures {
   readonly stuck: number;
   /** From the heal until `health()` of both sides says ok. */
   readonly reconnectMs: number | undefined;
-  /** From the heal to the first promise that resolves, and to the first message handled. */
+  /** From the heal until something is published that was sent after it, and handled whose handler was called after it. */
   readonly firstPublishedMs: number | undefined;
   readonly firstHandledMs: number | undefined;
   /** The longest time in which no promise resolved, and in which nothing was handled, while the harm lasted. */
   readonly publishPauseMs?: number | undefined;
   readonly handlePauseMs?: number | undefined;
+  /** How many messages a second were published; undefined where that was no steady stream. */
+  readonly perSecond?: number;
   /** What callers were told, and how often. */
   readonly codes: Readonly<Partial<Record<ErrorCode | string, number>>>;
 }

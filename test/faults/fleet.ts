@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createConsumer } from '@surehop/consumer';
 import { connect, createPublisher, defineQueue, type QueueContract } from '@surehop/publisher';
 import { eventually } from '@surehop/testing';
@@ -19,12 +20,14 @@ const deadlineMs = 10_000;
 export class Fleet implements AsyncDisposable {
   readonly watch = new Watch();
   readonly #stage: Stage;
-  readonly #assignment: Assignment;
+  #assignment: Assignment;
   readonly #contract: QueueContract<Order>;
   readonly #running = new Set<Replica>();
   readonly #replicas: Promise<void>[] = [];
   #isOver = false;
   #deaths = 0;
+  /** Exit codes, other than 0, of those that nobody has killed: a rejection that nobody handles ends a process with 1. */
+  readonly #crashes: number[] = [];
 
   constructor(stage: Stage, { contract, consumer = {}, workMs = 20, ...options }: FleetOptions) {
     this.#stage = stage;
@@ -68,6 +71,11 @@ export class Fleet implements AsyncDisposable {
     for (let started = 0; started < replicas; started += 1) this.#replicas.push(this.#keepUp());
   }
 
+  /** From now on, those that are started are of a version that survives what kills the others. */
+  mend(): void {
+    this.#assignment = { ...this.#assignment, survives: true };
+  }
+
   /** Until none of the orders is left but in the dead-letter queue. */
   drains(timeoutMs: number): Promise<void> {
     return drained(this.#stage.vhost, timeoutMs);
@@ -81,9 +89,14 @@ export class Fleet implements AsyncDisposable {
     }, 20_000);
   }
 
-  /** Ends the processes, and adds up. */
+  /**
+   * Ends the processes, and adds up.
+   *
+   * @throws {AssertionError} one of them has crashed; it would have been replaced, and nobody have noticed
+   */
   async finish(): Promise<Figures> {
     await this.close();
+    assert.deepEqual(this.#crashes, [], 'processes have crashed; what they wrote of it is on standard error');
     return this.watch.figures(await remainingIn(this.#stage.vhost, this.watch));
   }
 
@@ -108,8 +121,9 @@ export class Fleet implements AsyncDisposable {
     while (!this.#isOver) {
       const service = new Replica(this.#assignment, this.watch);
       this.#running.add(service);
-      await service.ended;
+      const code = await service.ended;
       this.#running.delete(service);
+      if (code !== null && code !== 0) this.#crashes.push(code);
       if (!service.hasClosed && !this.#isOver) this.#deaths += 1;
     }
   }

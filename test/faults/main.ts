@@ -2,15 +2,17 @@
 //
 //   npm run faults                            every scenario, in its short form
 //   npm run faults -- broker-killed           these alone; a name may end in *
-//   npm run faults -- --json                  one line of JSON per scenario
+//   npm run faults -- --json                  one line of JSON per scenario; with `omitted`, and no figures, where it cannot run
 //   npm run faults -- --long                  the form that takes its time, and what has no other
 //   npm run faults -- --type classic          only with this type of work queue
 //   npm run faults -- --turn 2/3              every third, beginning with the second: a run on three releases shares them out
-import { type Broker, BrokerUnavailableError, startBroker } from '@surehop/testing';
+import { type Broker, BrokerError, startBroker } from '@surehop/testing';
+import { isMissingBroker } from '../missing-broker.ts';
 import { type CommandLine, readCommandLine } from './command-line.ts';
-import { type Result, runScenario } from './run.ts';
+import { type Omission, type Result, runScenario } from './run.ts';
 import type { QueueKind, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/index.ts';
+import { releaseOf } from './stage.ts';
 import { headOf, lineOf } from './table.ts';
 
 type Say = (line: string) => void;
@@ -37,9 +39,10 @@ async function onBroker(nodes: 1 | 3, runs: CommandLine['runs'], asked: CommandL
   try {
     broker = await startBroker({ nodes, log: say });
   } catch (error) {
-    if (!(error instanceof BrokerUnavailableError)) throw error;
+    if (!(error instanceof BrokerError)) throw error;
     say(error.message);
-    return mustRun || nodes === 1 ? runs.length : 0;
+    for (const { scenario, type } of runs) omit(scenario, type, asked, undefined, error.message);
+    return mustRun || nodes === 1 || !isMissingBroker(error) ? runs.length : 0;
   }
   try {
     say(`${broker.description}\n${headOf()}`);
@@ -63,13 +66,22 @@ async function onceOn(
 ): Promise<boolean> {
   const missing = scenario.needs?.filter((need) => !broker.can[need]) ?? [];
   if (missing.length > 0) {
-    say(`${scenario.name} cannot run here: ${broker.description} does not allow ${missing.join(', ')}`);
+    const why = `${broker.description} does not allow ${missing.join(', ')}`;
+    say(`${scenario.name} cannot run here: ${why}`);
+    omit(scenario, type, asked, releaseOf(broker), why);
     return !mustRun;
   }
   const result: Result = await runScenario(scenario, broker, type, asked.isLong);
   if (asked.json) console.log(JSON.stringify(result));
   say(lineOf(result));
   return result.failures.length === 0;
+}
+
+/** A line like those of the others, so that whoever reads them misses none. */
+function omit({ name }: Scenario, type: QueueKind, asked: CommandLine, release: string | undefined, why: string): void {
+  const form = asked.isLong ? 'long' : 'short';
+  const omission: Omission = { scenario: name, release, type, form, omitted: `cannot run here: ${why}` };
+  if (asked.json) console.log(JSON.stringify(omission));
 }
 
 process.exitCode = await main();

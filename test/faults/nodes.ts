@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type BrokerNode, eventually } from '@surehop/testing';
+import { type BrokerNode, eventually, type Vhost } from '@surehop/testing';
+import { connect } from 'amqplib';
 import { operate, operateOn } from '../nemesis/operator.ts';
 import type { Stage } from './stage.ts';
 
@@ -34,6 +35,19 @@ export async function leaderOf({ broker, vhost }: Stage, queue: string): Promise
   const node = broker.nodes.find(({ name }) => name === leader);
   assert.ok(node, `the leader of ${queue} is ${leader}`);
   return node;
+}
+
+/** Resolves when its node opens channels: before that, one that starts takes connections and refuses the virtual host. */
+export async function opensChannels(vhost: Vhost): Promise<void> {
+  await eventually(async () => {
+    const connection = await connect(vhost.url(), { timeout: 5_000 });
+    connection.on('error', () => undefined); // what is asked next rejects
+    try {
+      await connection.createChannel();
+    } finally {
+      await connection.close().catch(() => undefined);
+    }
+  }, 90_000);
 }
 
 /** Until the nodes are one cluster, and each may be taken away: what an operator asks before going on to the next one. */

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { noFigures } from './figures.ts';
+import { guaranteesPage } from './pages.ts';
 import { pagesOf, readResults } from './results.ts';
+import type { Result } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 
 const results = readResults();
@@ -9,6 +12,25 @@ test.each(Object.keys(pagesOf([], [])))('docs/%s says what was measured', (name)
   const page = new URL(`../../docs/${name}`, import.meta.url);
   expect(existsSync(page)).toBe(true);
   expect(readFileSync(page, 'utf8')).toBe(pagesOf(results, scenarios)[name]);
+});
+
+test('what is kept is of the long form', () => {
+  expect(results.filter(({ form }) => form !== 'long').map(({ scenario }) => scenario)).toEqual([]);
+});
+
+test('a row tells the longest time that was measured, also one of 0 ms, and none where nothing was', () => {
+  const [scenario] = scenarios;
+  if (scenario === undefined) throw new Error('there is no scenario');
+  const cellOf = (measured: Partial<Result>): string | undefined => {
+    const result = { ...noFigures, scenario: scenario.name, release: '4.3', type: 'quorum', failures: [], ...measured };
+    return guaranteesPage([result as unknown as Result], [scenario])
+      .trimEnd()
+      .split(' | ')
+      .at(-1);
+  };
+  expect(cellOf({ firstPublishedMs: 0 })).toBe('under 0.1 s on 4.3 |');
+  expect(cellOf({ firstPublishedMs: 120, handlePauseMs: 20_060 })).toBe('20.1 s on 4.3 |');
+  expect(cellOf({})?.trim()).toBe('|');
 });
 
 test('nothing that was measured has failed', () => {

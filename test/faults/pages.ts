@@ -11,6 +11,7 @@ export function faultsPage(results: readonly Result[]): string {
       one.scenario,
       one.release,
       one.type,
+      one.perSecond ?? '',
       one.published,
       one.notStored,
       one.unknown,
@@ -33,6 +34,7 @@ export function faultsPage(results: readonly Result[]): string {
     'scenario',
     'RabbitMQ',
     'queue',
+    'messages a second',
     'published',
     'rejected: not stored',
     'rejected: unknown',
@@ -53,11 +55,11 @@ export function faultsPage(results: readonly Result[]): string {
   return page([
     '# Faults, measured',
     '',
-    'Each scenario puts a fault into running traffic, 500 messages a second unless it says otherwise, and mends it. Publishers send a message again, under a new id, only when its promise rejected; every message is numbered and followed to its end.',
+    'Each scenario puts a fault into running traffic, of so many messages a second as its row says, and mends it. Where it names no rate, they are published all at once and handled then. Publishers send a message again, under a new id, only when its promise rejected; every message is numbered and followed to its end.',
     '',
     '- `lost`: the promise resolved, and the message was neither handled nor dead-lettered. `phantom`: rejected as not stored, and yet handled. `hung`: settled neither way by its deadline. `stuck`: in a queue with nobody to take it. All four must be 0, and so must be unhandled rejections.',
-    '- Times count from the moment at which the fault was mended, pauses while it lasted: where one node of several is lost, clients go on without it. Peak memory is that of the whole process, the test included.',
-    '- Repeat it: `npm run faults` on the broker at hand, `npm run faults -- --long NAME` for one, `npm run faults:all` for everything.',
+    '- Times count from the moment at which the fault began to be mended (a broker that is started again: when it opens channels; where a cluster has lost its majority: when its nodes are told to start), until a message is published that was sent after it, and one handled whose handler was called after it. Pauses count while it lasted: where one node of several is lost, clients go on without it. Peak memory is that of the whole process, the test included.',
+    '- Repeat it: `npm run faults` on the broker at hand, `npm run faults -- --long NAME` for one, `npm run faults:all` for everything. All rows are of the long form.',
     '',
     generated,
     '',
@@ -78,7 +80,7 @@ export function guaranteesPage(results: readonly Result[], scenarios: readonly S
     '',
     'A promise of `publish` that resolved means: the broker has the message on disk, in a queue, whatever befalls next. It is handled, or it is a dead letter. What a rejection means is in its code; see [errors](errors.md).',
     '',
-    'Each row is a scenario that was run; what it measured is in [faults](faults.md). Times count from the moment at which the fault is mended to the first message published and handled, or are the longest pause while it lasts, as measured on a small machine with a heartbeat of 2 s.',
+    'Each row is a scenario that was run; what it measured is in [faults](faults.md). Times count from the moment at which the fault begins to be mended to the first message that is published and handled of what begins after it, or are the longest pause while it lasts, as measured on a small machine with heartbeats of 1 to 10 s.',
     '',
     generated,
     '',
@@ -121,15 +123,22 @@ function storedBy({ codes, resolved }: Result): string {
   return parts.join('; ');
 }
 
-/** Nothing where nothing had to be mended. */
+/** Nothing where nothing of the kind was measured. */
 function recoveryOf(alike: readonly Result[], release: string): string[] {
   const times = alike
     .filter((one) => one.release === release)
-    .flatMap(({ firstPublishedMs = 0, firstHandledMs = 0, publishPauseMs = 0, handlePauseMs = 0 }) =>
-      Math.max(firstPublishedMs, firstHandledMs, publishPauseMs, handlePauseMs),
-    );
-  const longest = Math.max(...times);
-  return longest === 0 ? [] : [`${(longest / 1_000).toFixed(1)} s on ${release}`];
+    .flatMap(({ firstPublishedMs, firstHandledMs, publishPauseMs, handlePauseMs }) => [
+      firstPublishedMs,
+      firstHandledMs,
+      publishPauseMs,
+      handlePauseMs,
+    ])
+    .filter((time) => time !== undefined);
+  return times.length === 0 ? [] : [`${duration(Math.max(...times))} on ${release}`];
+}
+
+function duration(ms: number): string {
+  return ms < 100 ? 'under 0.1 s' : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 function row(cells: readonly unknown[]): string {

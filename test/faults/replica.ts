@@ -36,6 +36,8 @@ export interface Assignment {
   readonly consumer: ConsumerOptions;
   /** How long a message takes to handle, in milliseconds. */
   readonly workMs: number;
+  /** A version of the service that handles what kills the others. */
+  readonly survives?: boolean;
 }
 
 type Report =
@@ -168,17 +170,18 @@ async function main(assignment: Assignment): Promise<void> {
   };
   process.once('SIGTERM', () => void close());
   try {
-    await createConsumer(rabbit, contract, handling(assignment.workMs), assignment.consumer);
+    await createConsumer(rabbit, contract, handling(assignment), assignment.consumer);
     tell({ event: 'ready' });
   } catch (error) {
     if (!isClosing) throw error;
   }
 }
 
-function handling(workMs: number): (message: ReceivedMessage<Order>) => Promise<void> {
+function handling({ workMs, survives }: Assignment): (message: ReceivedMessage<Order>) => Promise<void> {
   let running = 0;
   return async ({ body, attempt, properties: { messageId = '' } }) => {
-    if (body.deed === 'kill' || (body.deed === 'kill beside others' && running > 0)) {
+    const isLethal = body.deed === 'kill' || (body.deed === 'kill beside others' && running > 0);
+    if (isLethal && survives !== true) {
       process.kill(process.pid, 'SIGKILL');
     }
     running += 1;

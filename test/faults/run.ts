@@ -1,7 +1,7 @@
 import type { Broker } from '@surehop/testing';
 import { type Figures, noFigures, violationsOf } from './figures.ts';
 import type { QueueKind, Scenario } from './scenario.ts';
-import { Stage } from './stage.ts';
+import { releaseOf, Stage } from './stage.ts';
 
 export interface Result extends Figures {
   readonly scenario: string;
@@ -15,6 +15,13 @@ export interface Result extends Figures {
   /** The highest resident memory of the process while it ran, in MiB. */
   readonly peakMemoryMiB: number;
   readonly seconds: number;
+}
+
+/** A run that could not be made here, and why: nothing was measured. */
+export interface Omission extends Pick<Result, 'scenario' | 'type' | 'form'> {
+  /** Undefined when there is no broker at all. */
+  readonly release: string | undefined;
+  readonly omitted: string;
 }
 
 const sampleMs = 50;
@@ -54,7 +61,7 @@ export async function runScenario(
   if (scenario.duplicates === 'none' && figures.duplicates > 0) failures.push(`duplicates: ${figures.duplicates}`);
   return {
     scenario: scenario.name,
-    release: broker.version.split('.').slice(0, 2).join('.'),
+    release: releaseOf(broker),
     type,
     form: isLong ? 'long' : 'short',
     failures,

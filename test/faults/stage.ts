@@ -5,6 +5,11 @@ import { keepingLogger, type Line } from '../connection/lines.ts';
 import type { QueueKind } from './scenario.ts';
 import { Traffic, type TrafficOptions } from './traffic.ts';
 
+/** `3.10`, `4.0`, `4.3` */
+export function releaseOf({ version }: Broker): string {
+  return version.split('.').slice(0, 2).join('.');
+}
+
 /** What a scenario has to itself: a virtual host, a proxy that can misbehave, the log of all that runs on it. */
 export class Stage implements AsyncDisposable {
   readonly broker: Broker;
@@ -46,9 +51,8 @@ export class Stage implements AsyncDisposable {
     return this.broker.nodes[0] as BrokerNode;
   }
 
-  /** `3.10`, `4.0`, `4.3` */
   get release(): string {
-    return this.broker.version.split('.').slice(0, 2).join('.');
+    return releaseOf(this.broker);
   }
 
   /** How many lines of the log say this, or carry this error code. */

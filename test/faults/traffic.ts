@@ -19,6 +19,7 @@ import {
 } from '@surehop/publisher';
 import { eventually } from '@surehop/testing';
 import type { Figures } from './figures.ts';
+import { opensChannels } from './nodes.ts';
 import { drained, remainingIn } from './remaining.ts';
 import type { Stage } from './stage.ts';
 import { Watch } from './watch.ts';
@@ -135,8 +136,9 @@ export class Traffic implements AsyncDisposable {
   consume(rabbit: Rabbit): Promise<Consumer> {
     const { handle } = this.#options;
     const handler = async (message: Message): Promise<void> => {
+      const beganAt = performance.now();
       await handle?.(message);
-      this.watch.handledOne(message.properties.messageId ?? '');
+      this.watch.handledOne(message.properties.messageId ?? '', beganAt);
     };
     return createConsumer(rabbit, this.contract, handler, { concurrency: 50, ...this.#options.consumer });
   }
@@ -144,7 +146,7 @@ export class Traffic implements AsyncDisposable {
   /** Goes on publishing. */
   go(): void {
     this.stop();
-    const perTick = ((this.#options.perSecond ?? 500) * tickMs) / 1_000;
+    const perTick = (this.#perSecond * tickMs) / 1_000;
     let due = 0;
     let last = performance.now();
     this.#timer = setInterval(() => {
@@ -204,14 +206,21 @@ export class Traffic implements AsyncDisposable {
     return performance.now() - startedAt;
   }
 
+  /** Starts the first node again. The harm is over when it opens channels: only later does it say that it has started. */
+  async restartNode(): Promise<void> {
+    const { node, vhost } = this.#stage;
+    await Promise.all([node.start(), opensChannels(vhost).then(() => this.watch.healed())]);
+  }
+
   /**
-   * The harm is over: resolves when messages flow again and both sides say that they are well.
+   * The harm is over, now or since the watch was told: resolves when messages flow again and both sides say that they
+   * are well.
    *
    * @param isIll of one side. Default: its status is not ok
    */
   async recovers(timeoutMs = 30_000, isIll = ({ status }: Health) => status !== 'ok'): Promise<void> {
     const { watch } = this;
-    watch.healed();
+    if (!watch.isMending) watch.healed();
     const { resolved, handled } = watch;
     await eventually(() => {
       const states = [this.publishing.health(), this.consuming.health()];
@@ -219,7 +228,9 @@ export class Traffic implements AsyncDisposable {
       if (ill !== undefined) watch.ailing();
       if (ill !== undefined) throw new Error(`not well again: ${JSON.stringify(ill)}`);
       if (watch.resolved < resolved + 100 || watch.handled < handled + 100) throw new Error('nothing flows again');
+      if (!watch.isUnderWay) throw new Error('only what was sent before flows again');
     }, timeoutMs);
+    watch.recovered();
   }
 
   /**
@@ -235,7 +246,7 @@ export class Traffic implements AsyncDisposable {
     const { vhost } = this.#stage;
     await drained(vhost, timeoutMs).catch(() => undefined); // what remains is told as stuck
     await this.close();
-    return this.watch.figures(await remainingIn(vhost, this.watch));
+    return { ...this.watch.figures(await remainingIn(vhost, this.watch)), perSecond: this.#perSecond };
   }
 
   async close(): Promise<void> {
@@ -251,6 +262,10 @@ export class Traffic implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #perSecond(): number {
+    return this.#options.perSecond ?? 500;
   }
 
   get #running(): Services {

@@ -12,9 +12,11 @@ export class Watch {
   readonly #codes = new Map<string, number>();
   readonly #publishing = new Pause();
   readonly #handling = new Pause();
+  /** Of promises that have not settled. */
+  readonly #sentAt = new Map<string, number>();
   #resolved = 0;
   #handled = 0;
-  #open = 0;
+  #isMending = false;
   #healedAt: number | undefined;
   #reconnectMs: number | undefined;
   #firstPublishedMs: number | undefined;
@@ -31,34 +33,35 @@ export class Watch {
 
   /** Promises that have not settled. */
   get open(): number {
-    return this.#open;
+    return this.#sentAt.size;
   }
 
   /** @param deadlineMs of its promise */
   published(id: string, deadlineMs: number): void {
     const at = performance.now();
-    this.#open += 1;
+    this.#sentAt.set(id, at);
     this.#history.add({ kind: 'published', id, at, dueAt: at + deadlineMs + lateMs });
   }
 
   resolvedTo(id: string): void {
-    this.#open -= 1;
     this.#resolved += 1;
-    this.#firstPublishedMs ??= this.#sinceHeal();
+    this.#firstPublishedMs ??= this.#sinceHeal(this.#sentAt.get(id));
+    this.#sentAt.delete(id);
     this.#publishing.note();
     this.#history.add({ kind: 'resolved', id, at: performance.now() });
   }
 
   rejected(id: string, error: unknown): void {
-    this.#open -= 1;
+    this.#sentAt.delete(id);
     this.told(error);
     const stored = isSurehopError(error, 'SUREHOP_PUBLISH_UNKNOWN') ? 'unknown' : 'no';
     this.#history.add({ kind: 'rejected', id, at: performance.now(), stored });
   }
 
-  handledOne(id: string): void {
+  /** @param beganAt when its handler was called. Default: now */
+  handledOne(id: string, beganAt = performance.now()): void {
     this.#handled += 1;
-    this.#firstHandledMs ??= this.#sinceHeal();
+    this.#firstHandledMs ??= this.#sinceHeal(beganAt);
     this.#handling.note();
     this.#history.add({ kind: 'handled', id, at: performance.now() });
   }
@@ -84,13 +87,32 @@ export class Watch {
     this.#handling.begin();
   }
 
-  /** The harm is over: from here on, the first of everything counts. */
+  /**
+   * The harm ends now: from here on, the first of everything counts that begins. Said before the command that mends it,
+   * which may take longer than the clients do; where nobody says so, `Traffic.recovers` does.
+   */
   healed(): void {
+    this.#isMending = true;
     this.#publishing.end();
     this.#handling.end();
     this.#healedAt = performance.now();
     this.#firstPublishedMs = undefined;
     this.#firstHandledMs = undefined;
+  }
+
+  /** Between `healed` and `recovered`. */
+  get isMending(): boolean {
+    return this.#isMending;
+  }
+
+  /** Whether something has been published, and handled, that began after the heal. */
+  get isUnderWay(): boolean {
+    return this.#firstPublishedMs !== undefined && this.#firstHandledMs !== undefined;
+  }
+
+  /** All is well again. */
+  recovered(): void {
+    this.#isMending = false;
   }
 
   /** Not well at this moment; the last time that it was not is when it had reconnected. */
@@ -110,7 +132,9 @@ export class Watch {
     };
   }
 
-  #sinceHeal(): number | undefined {
-    return this.#healedAt === undefined ? undefined : Math.round(performance.now() - this.#healedAt);
+  /** Undefined for what was under way before. */
+  #sinceHeal(beganAt = performance.now()): number | undefined {
+    if (this.#healedAt === undefined || beganAt < this.#healedAt) return undefined;
+    return Math.round(performance.now() - this.#healedAt);
   }
 }

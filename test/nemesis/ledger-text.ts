@@ -28,6 +28,7 @@ export function ledgerText(ledger: Ledger): string {
       ...examples.map((example: string) => `      ${example}`),
     ]),
     '',
+    ...ledger.evidence.map((line) => `  ${line}`),
     hasPassed(ledger) ? 'nemesis: passed' : 'nemesis: FAILED',
   ];
   return lines.join('\n');

@@ -25,6 +25,7 @@ function findings(other: Partial<Findings> = {}): Findings {
     report,
     settledAt: () => 1_250,
     failedLast: (id) => (id === '16' ? { at: 1_900, how: 'retry-later' } : undefined),
+    evidenceOf: (ids) => ids.map((id) => `all about ${id}`),
     incidents: [],
     omissions: [],
     deadLetters: [],
@@ -64,6 +65,14 @@ test.each<[string, Partial<Findings>, string]>([
   expect(hasPassed(ledger)).toBe(false);
   expect(ledger.violations).toMatchObject({ [name]: { count: 1, examples: [example] } });
   expect(ledgerText(ledger)).toContain(example);
+});
+
+test('of three of each kind, all that is known is told as well', () => {
+  const lost = ['1', '2', '3', '4'];
+  const ledger = ledgerOf(findings({ report: { ...report, lost, hung: ['3', '5'] } }));
+  expect(ledger.evidence).toEqual(['1', '2', '3', '5'].map((id) => `all about ${id}`));
+  expect(ledgerText(ledger)).toContain('all about 5');
+  expect(ledgerOf(findings()).evidence).toEqual([]);
 });
 
 test('what the broker withholds is stuck, and not lost', () => {

@@ -14,6 +14,8 @@ export interface Findings {
   readonly settledAt: (id: string) => number | undefined;
   /** The last time a handler had it and failed: from then on it is on its way through the retries. */
   readonly failedLast: (id: string) => Failed | undefined;
+  /** All that is known of some messages, line by line. */
+  readonly evidenceOf: (ids: readonly string[]) => readonly string[];
   readonly incidents: readonly Incident[];
   readonly omissions: readonly Omission[];
   readonly deadLetters: readonly DeadLetterFound[];
@@ -73,6 +75,8 @@ export interface Ledger {
   readonly omitted: readonly Omission[];
   /** What must not be; a run without any has passed. */
   readonly violations: Violations;
+  /** Of some of the messages that violate: what became of them, and what befell meanwhile. */
+  readonly evidence: readonly string[];
 }
 
 export interface FaultLine {
@@ -118,6 +122,8 @@ const calmAfterMs = 5_000;
 const madeAgainWithinMs = 1.5 * topologyCheckMs;
 const mega = 1_000_000;
 const mostExamples = 10;
+/** Of each kind; what is known of one fills a page. */
+const mostSuspects = 3;
 
 export function ledgerOf(findings: Findings): Ledger {
   const { report, processes, loadBeganAt, loadEndedAt } = findings;
@@ -144,6 +150,7 @@ export function ledgerOf(findings: Findings): Ledger {
     faults: faultNames.flatMap((name) => faultLine(name, findings)),
     omitted: findings.omissions,
     violations: violationsOf(findings),
+    evidence: findings.evidenceOf(suspectsIn(findings)),
   };
 }
 
@@ -183,9 +190,7 @@ function recoveryMs({ name, beganAt, healedAt }: Incident, pulse: Pulse, loadEnd
 function violationsOf(findings: Findings): Violations {
   const { report, processes } = findings;
   const stuck = report.stuck.map(({ id, queue }) => `${id} in ${queue}`);
-  const wronglyDead = findings.deadLetters.filter(
-    ({ isMeant, strandedAt }) => !isMeant && !isExcused(strandedAt, findings.incidents),
-  );
+  const wronglyDead = wronglyDeadIn(findings);
   const tooLarge = processes.filter(({ peakBytes }) => peakBytes > memoryBoundMegabytes * mega);
   return {
     lost: finding(report.lost.slice(findings.withheld).map((id) => lostText(id, findings))),
@@ -198,6 +203,17 @@ function violationsOf(findings: Findings): Violations {
     unhandled: finding(findings.unhandled),
     memory: finding(tooLarge.map(({ name, peakBytes }) => `${name}: ${Math.round(peakBytes / mega)} MB`)),
   };
+}
+
+function wronglyDeadIn({ deadLetters, incidents }: Findings): DeadLetterFound[] {
+  return deadLetters.filter(({ isMeant, strandedAt }) => !isMeant && !isExcused(strandedAt, incidents));
+}
+
+/** Messages of which somebody will want to know more. */
+function suspectsIn(findings: Findings): string[] {
+  const { lost, phantom, hung, stuck } = findings.report;
+  const kinds = [lost, phantom, hung, stuck.map(({ id }) => id), wronglyDeadIn(findings).map(({ id }) => id)];
+  return [...new Set(kinds.flatMap((ids) => ids.slice(0, mostSuspects)))];
 }
 
 /** Which fault took it, and out of which queue, is seen from its times: faults are told by the same clock. */

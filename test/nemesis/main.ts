@@ -1,6 +1,6 @@
 // Torments a cluster of three nodes, and tells whether anything was lost. See `--help`.
 import { randomInt } from 'node:crypto';
-import { BrokerError, BrokerUnavailableError } from '@surehop/testing';
+import { isMissingBroker } from '../missing-broker.ts';
 import { type CommandLine, listText, parseCommandLine, UsageError, usage } from './command-line.ts';
 import { faultNames } from './fault-kinds.ts';
 import { keepIn } from './keeping.ts';
@@ -69,12 +69,6 @@ function replayCommand({ seed, minutes, rate, faults, release }: CommandLine): s
   const choice = faults === faultNames ? '' : ` --faults ${faults.join(',')}`;
   const broker = release === undefined ? '' : ` --release ${release}`;
   return `npm run nemesis -- --seed ${seed} --minutes ${minutes} --rate ${rate}${choice}${broker}`;
-}
-
-/** No `rabbitmq-server` here, or none that can run here; not one that fails to start. */
-function isMissingBroker(error: unknown): boolean {
-  if (error instanceof BrokerUnavailableError) return true;
-  return error instanceof BrokerError && /no rabbitmq-server on PATH|need Linux or macOS/.test(error.message);
 }
 
 function say(text: string): number {

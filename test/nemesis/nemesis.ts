@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Broker, eventually, FaultProxy, startBroker } from '@surehop/testing';
 import type { Role } from './assignment.ts';
 import { drain } from './drain.ts';
+import { evidenceOf } from './evidence.ts';
 import { type FaultName, faultKinds } from './fault-kinds.ts';
 import type { Incident } from './incident.ts';
 import { type LaneOptions, type LaneResult, runLane } from './lane.ts';
@@ -98,6 +99,7 @@ async function torment(
     report: witness.history.report(remaining, witness.excused),
     settledAt: (id) => witness.history.settledAt(id),
     failedLast: (id) => witness.failedLast(id),
+    evidenceOf: (ids) => evidenceOf(ids, world.workers, incidents, loadBeganAt),
     incidents,
     omissions: results.flatMap(({ omissions }) => omissions),
     deadLetters,

@@ -56,6 +56,8 @@ function alarm(name: string, situation: string, { raise, clear }: Commands): Sce
         assert.equal(watch.resolved, resolved, 'what the broker does not take does not resolve');
         assert.equal(stage.said('link is down'), 0, 'no connection is given up');
       } finally {
+        // The alarm may end before the command does.
+        watch.healed();
         await stage.node.ctl(clear);
       }
       await traffic.recovers();
@@ -65,7 +67,8 @@ function alarm(name: string, situation: string, { raise, clear }: Commands): Sce
         codes.filter((code) => !/_PUBLISH_(NOT_SENT|UNKNOWN)$/.test(code)),
         [],
       );
-      return within(figures, { firstPublishedMs: 2_000, firstHandledMs: 2_000 });
+      // The command takes seconds, the broker looks at memory and disk at intervals, and what has waited is published first.
+      return within(figures, { firstPublishedMs: 12_000, firstHandledMs: 12_000 });
     },
   };
 }

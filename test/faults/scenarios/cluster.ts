@@ -48,7 +48,8 @@ export const clusterScenarios: readonly Scenario[] = [
   },
   {
     name: 'node-frozen',
-    situation: 'the node of a cluster that the services are connected to freezes (SIGSTOP), and goes on later',
+    situation:
+      'the node of a cluster that the services are connected to freezes (SIGSTOP), and goes on later; on 3.10 the others do nothing until it does, here after 20 s',
     needs: ['freeze', 'cluster'],
     nodes: 3,
     duplicates: 'possible',
@@ -67,16 +68,20 @@ export const clusterScenarios: readonly Scenario[] = [
       if (stage.release !== '3.10') return onesAway(stage, traffic, node, freeze, { bringBack: resume, bounds });
       // The others choose a leader in its place, and yet confirmed nothing in 60 s. Callers wait, and are not told before
       // their deadline.
+      const lastsMs = stage.isLong ? 20_000 : 10_000;
+      traffic.watch.harmed();
       await freeze();
       try {
-        await pause(stage.isLong ? 20_000 : 10_000);
+        await pause(lastsMs);
       } finally {
+        traffic.watch.healed();
         await resume();
       }
       await traffic.recovers();
       const figures = await traffic.finish();
       assert.deepEqual(figures.codes, {}, 'no caller is told that a node is away');
-      return within(figures, { firstPublishedMs: 10_000, firstHandledMs: 10_000 });
+      const bound = { publishPauseMs: lastsMs + 1_000, handlePauseMs: lastsMs + 1_000 };
+      return within(figures, { ...bound, firstPublishedMs: 10_000, firstHandledMs: 10_000 });
     },
   },
   {
@@ -115,6 +120,8 @@ export const clusterScenarios: readonly Scenario[] = [
         await pause(2 * deadlineMs + 500);
         assert.equal(traffic.watch.resolved, resolved, 'what no majority has does not resolve');
       } finally {
+        // Work goes on before either node says that it has started: all that they take to start is counted.
+        traffic.watch.healed();
         await Promise.all(others.map((node) => node.start()));
         for (const node of others) await node.rejoin();
       }
@@ -125,7 +132,7 @@ export const clusterScenarios: readonly Scenario[] = [
       assert.deepEqual(told, {});
       assert.ok(unknown >= 100, 'what was written may be stored: callers are told so at their deadline');
       assert.ok(notSent >= 100, 'what found no room is told as not sent');
-      return within(figures, { firstPublishedMs: 10_000, firstHandledMs: 10_000 });
+      return within(figures, { firstPublishedMs: 30_000, firstHandledMs: 30_000 });
     },
   },
   {

@@ -21,7 +21,7 @@ export const leakScenarios: readonly Scenario[] = [
     situation: `a process connects, works and closes ${rounds} times in a row`,
     needs: ['ctl'],
     duplicates: 'none',
-    // Red without: `consumeLink.close()`, or `topology.close()`, in `#close` of packages/core/src/rabbit.ts.
+    // Red without: `consumeLink.close(deadline)`, or `topology.close(deadline)`, in `#close` of packages/core/src/rabbit.ts.
     async run(stage) {
       const watch = new Watch();
       const collectGarbage = garbageCollector();

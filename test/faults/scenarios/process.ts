@@ -18,7 +18,8 @@ export const processScenarios: readonly Scenario[] = [
       const watch = new Watch();
       const heartbeatSeconds = stage.isLong ? 5 : 1;
       const url = stage.vhost.url(stage.proxy.port);
-      const assignment = { url, queue: 'work', type: stage.type, heartbeatSeconds, perSecond: 500, deadlineMs: 30_000 };
+      const perSecond = 500;
+      const assignment = { url, queue: 'work', type: stage.type, heartbeatSeconds, perSecond, deadlineMs: 30_000 };
       const service = stage.own(new ServiceProcess(assignment, watch));
       await flows(watch, service);
       for (const heartbeats of [2, 4]) {
@@ -31,7 +32,7 @@ export const processScenarios: readonly Scenario[] = [
       await eventually(() => assert.equal(watch.open, 0), 5_000).catch(() => undefined); // told as hung
       await drained(stage.vhost, 10_000).catch(() => undefined); // what remains is told as stuck
       await service.end();
-      const figures = watch.figures(await remainingIn(stage.vhost, watch));
+      const figures = { ...watch.figures(await remainingIn(stage.vhost, watch)), perSecond };
       assert.deepEqual(figures.codes, {}, 'no caller is told of it');
       return within(figures, { firstPublishedMs: 3_000, firstHandledMs: 3_000 });
     },

@@ -30,12 +30,13 @@ export const refusingScenarios: readonly Scenario[] = [
       await limit(stage, traffic.queue, 20);
       const refused = (): number => traffic.watch.figures([]).codes.SUREHOP_REFUSED ?? 0;
       await eventually(() => assert(refused() >= (stage.isLong ? 5_000 : 500)), 60_000);
+      traffic.watch.healed();
       await limit(stage, traffic.queue, 1_000_000);
       await traffic.consumer.resume();
       await traffic.recovers();
       assert.equal(traffic.losses, 0);
       assertNoChannelWasClosed(stage);
-      const figures = within(await traffic.finish(), { firstPublishedMs: 1_500, firstHandledMs: 1_500 });
+      const figures = within(await traffic.finish(), { firstPublishedMs: 2_500, firstHandledMs: 2_500 });
       assert.deepEqual(Object.keys(figures.codes), ['SUREHOP_REFUSED']);
       return figures;
     },
@@ -57,6 +58,7 @@ export const refusingScenarios: readonly Scenario[] = [
         assert.equal(status, 'degraded');
         assert((consumers[0]?.unstoredCopies ?? 0) >= 20, 'originals are kept');
       }, 20_000);
+      traffic.watch.healed();
       await limit(stage, 'work.retry.200', 1_000_000);
       await traffic.recovers();
       assertNoChannelWasClosed(stage);
