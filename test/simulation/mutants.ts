@@ -54,6 +54,16 @@ export const mutants: readonly Mutant[] = [
     changes: [['for (const entry of again.toReversed()) {', 'for (const entry of again) {']],
   },
   {
+    name: 'told-and-written-again',
+    file: 'core/src/confirmed-channel.ts',
+    changes: [["const again = inFlight.filter(({ state }) => state !== 'done');", 'const again = inFlight;']],
+  },
+  {
+    name: 'told-and-left-waiting',
+    file: 'core/src/confirmed-channel.ts',
+    changes: [["    entry.state = 'done';\n    this.#leaveWaiting(entry);", "    entry.state = 'done';"]],
+  },
+  {
     name: 'returns-ignored',
     foundBy: 43,
     file: 'core/src/confirmed-channel.ts',

@@ -32,6 +32,8 @@ export class Observer {
   readonly #confirmed = new Set<string>();
   /** What has been answered here. */
   readonly #answered = new Set<string>();
+  /** Their callers have been told, one way or the other. */
+  readonly #told = new Set<string>();
   /** The order in which messages were written for the first time. */
   readonly #firstWrites = new Map<string, number>();
   #isOver = false;
@@ -48,6 +50,11 @@ export class Observer {
   /** Its handler has returned: it may be acknowledged once. */
   handled(id: string): void {
     this.#earned.set(id, (this.#earned.get(id) ?? 0) + 1);
+  }
+
+  /** The promise of its `publish` has settled: nobody expects it to be written any more. */
+  told(id: string): void {
+    this.#told.add(id);
   }
 
   /** Whether the broker has said that it has the message. */
@@ -85,6 +92,7 @@ export class Observer {
     channel.returned.delete(messageId);
     const [, sending] = message.routingKey === 'orders' ? (ownId.exec(messageId) ?? []) : [];
     if (sending === undefined) return;
+    if (this.#told.has(messageId)) this.#violates(`${messageId} was written, though its caller had been told`);
     if (this.#answered.has(messageId)) this.#violates(`${messageId} was written again, though it was answered`);
     // A request may have to wait for its reply queue first, which no other message does.
     const kind = message.headers?.['surehop-answer'] === undefined ? 'plain' : 'request';

@@ -140,6 +140,7 @@ export class PublishingService extends Service {
       const rejected = await sent.catch((thrown: unknown) => thrown);
       if (!process.isAlive) return;
       this.open.delete(id);
+      process.observer.told(id);
       scene.trace(
         () => `${process.name} ${id} ${rejected === undefined ? 'resolved' : `rejected: ${String(rejected)}`}`,
       );
