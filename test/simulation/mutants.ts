@@ -64,6 +64,31 @@ export const mutants: readonly Mutant[] = [
     changes: [["    entry.state = 'done';\n    this.#leaveWaiting(entry);", "    entry.state = 'done';"]],
   },
   {
+    name: 'one-more-unconfirmed',
+    file: 'publisher/src/admission.ts',
+    changes: [['return this.#admitted < maxUnconfirmed &&', 'return this.#admitted <= maxUnconfirmed &&']],
+  },
+  {
+    name: 'one-more-in-hand',
+    file: 'consumer/src/subscription.ts',
+    changes: [
+      [
+        'await channel.prefetch(prefetch, this.#deadline());\n      if',
+        'await channel.prefetch(prefetch + 1, this.#deadline());\n      if',
+      ],
+    ],
+  },
+  {
+    name: 'copy-outlives-original',
+    file: 'consumer/src/copies.ts',
+    changes: [['one.sending?.withdraw();\n    this.#finish(one, channelGone);', 'this.#finish(one, channelGone);']],
+  },
+  {
+    name: 'one-id-twice-on-a-channel',
+    file: 'core/src/confirmed-channel.ts',
+    changes: [['if (this.#ledger.byId(entry.messageId) !== undefined) return;', '']],
+  },
+  {
     name: 'returns-ignored',
     foundBy: 43,
     file: 'core/src/confirmed-channel.ts',

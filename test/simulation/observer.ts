@@ -16,15 +16,26 @@ export interface Channel {
   lastFirstWrite: number;
 }
 
+/** What may wait at the driver port of one process at once. */
+export interface Bounds {
+  /** Messages of its publisher that the broker has not answered. */
+  readonly unconfirmed: number;
+  /** Deliveries that it has not settled, on each channel. */
+  readonly unsettled: number;
+}
+
 /** Of the messages of a simulated publisher: `number.sending`. */
 const ownId = /^\d+\.(\d+)$/;
 
 /**
  * Watches one process at the driver port, and says so when it does what it must not: settle what is not unsettled on
- * that very channel, acknowledge what was neither handled nor stored again, drop a message, write in another order.
+ * that very channel, acknowledge what was neither handled nor stored again, drop a message, write in another order, take
+ * more in hand than it may. By the count of what passes here, whatever `health()` says.
  */
 export class Observer {
   readonly #say: (violation: string) => void;
+  readonly #bounds: Bounds;
+  readonly #channels = new Set<Channel>();
   /** How often each message was handled to the end here, or stored as a copy, and how often it was acknowledged. */
   readonly #earned = new Map<string, number>();
   readonly #acknowledged = new Map<string, number>();
@@ -38,8 +49,9 @@ export class Observer {
   readonly #firstWrites = new Map<string, number>();
   #isOver = false;
 
-  constructor(say: (violation: string) => void) {
+  constructor(say: (violation: string) => void, bounds: Bounds) {
     this.#say = say;
+    this.#bounds = bounds;
   }
 
   /** The process has been killed: nothing that it still does has an effect. */
@@ -63,7 +75,7 @@ export class Observer {
   }
 
   opened(): Channel {
-    return {
+    const channel: Channel = {
       isOver: false,
       unsettled: new Map(),
       unconfirmed: new Map(),
@@ -71,11 +83,14 @@ export class Observer {
       lastSendings: { plain: 0, request: 0 },
       lastFirstWrite: -1,
     };
+    this.#channels.add(channel);
+    return channel;
   }
 
   closed(channel: Channel): void {
     if (channel.isOver) this.#violates('a channel ended twice');
     channel.isOver = true;
+    this.#channels.delete(channel);
   }
 
   delivered(channel: Channel, { deliveryTag, properties, routingKey }: IncomingMessage): void {
@@ -84,23 +99,54 @@ export class Observer {
     if (isAnswer) this.#answered.add(properties.correlationId ?? '');
     // An answer need not be earned.
     channel.unsettled.set(deliveryTag, isAnswer ? '' : (properties.messageId ?? ''));
+    if (!isAnswer) this.#countUnsettled(channel);
+  }
+
+  #countUnsettled(channel: Channel): void {
+    const { unsettled } = this.#bounds;
+    let inAll = 0;
+    for (const each of this.#channels) inAll += each.unsettled.size;
+    if (channel.unsettled.size > unsettled) this.#violates(`${channel.unsettled.size} unsettled on one channel`);
+    // Beside a subscription that finishes what it has, there is one that takes one message at a time.
+    if (inAll > unsettled + 1) this.#violates(`${inAll} unsettled at once`);
   }
 
   wrote(channel: Channel, sequence: number, message: OutgoingMessage): void {
     channel.unconfirmed.set(sequence, message);
     const { messageId = '' } = message.properties;
     channel.returned.delete(messageId);
-    const [, sending] = message.routingKey === 'orders' ? (ownId.exec(messageId) ?? []) : [];
+    const [, sending] = ownId.exec(messageId) ?? [];
     if (sending === undefined) return;
+    if (message.routingKey === 'orders') this.#wroteOwn(channel, Number(sending), messageId, message);
+    else this.#wroteCopy(channel, messageId);
+  }
+
+  /** Memory for copies is bounded by that of originals: one for each that is in hand, until the broker has answered it. */
+  #wroteCopy({ unconfirmed }: Channel, id: string): void {
+    let unanswered = 0;
+    for (const { properties } of unconfirmed.values()) if (properties.messageId === id) unanswered += 1;
+    if (unanswered > 1) this.#violates(`${id} was copied again before the broker had answered`);
+    for (const { unsettled } of this.#channels) for (const held of unsettled.values()) if (held === id) return;
+    this.#violates(`${id} was copied, though it is not in hand`);
+  }
+
+  #countUnconfirmed(): void {
+    let inAll = 0;
+    for (const { unconfirmed } of this.#channels) inAll += unconfirmed.size;
+    if (inAll > this.#bounds.unconfirmed) this.#violates(`${inAll} unconfirmed at once`);
+  }
+
+  #wroteOwn(channel: Channel, sending: number, messageId: string, message: OutgoingMessage): void {
+    this.#countUnconfirmed();
     if (this.#told.has(messageId)) this.#violates(`${messageId} was written, though its caller had been told`);
     if (this.#answered.has(messageId)) this.#violates(`${messageId} was written again, though it was answered`);
     // A request may have to wait for its reply queue first, which no other message does.
     const kind = message.headers?.['surehop-answer'] === undefined ? 'plain' : 'request';
     const firstWrite = this.#firstWrites.get(messageId) ?? this.#firstWrites.size;
     this.#firstWrites.set(messageId, firstWrite);
-    const isInOrder = Number(sending) > channel.lastSendings[kind] && firstWrite > channel.lastFirstWrite;
+    const isInOrder = sending > channel.lastSendings[kind] && firstWrite > channel.lastFirstWrite;
     if (!isInOrder) this.#violates(`${messageId} was written out of order`);
-    channel.lastSendings[kind] = Number(sending);
+    channel.lastSendings[kind] = sending;
     channel.lastFirstWrite = firstWrite;
   }
 
