@@ -1,11 +1,17 @@
 import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
 import { isReplyQueue } from './scene.ts';
 
+interface Unsettled {
+  /** Whose it is; empty where nobody has to earn its acknowledgement. */
+  readonly id: string;
+  readonly consumerTag: string;
+}
+
 /** What one channel has done so far. */
 export interface Channel {
   isOver: boolean;
-  /** Unsettled deliveries: their tags, and whose they are. */
-  readonly unsettled: Map<number, string>;
+  /** Unsettled deliveries by their tags. */
+  readonly unsettled: Map<number, Unsettled>;
   /** Unconfirmed writes: their sequence numbers, and whose they are. */
   readonly unconfirmed: Map<number, OutgoingMessage>;
   /** Ids of messages that came back. */
@@ -20,7 +26,7 @@ export interface Channel {
 export interface Bounds {
   /** Messages of its publisher that the broker has not answered. */
   readonly unconfirmed: number;
-  /** Deliveries that it has not settled, on each channel. */
+  /** Deliveries that it has not settled, of each consumer that it has at the broker: the prefetch. */
   readonly unsettled: number;
 }
 
@@ -93,22 +99,25 @@ export class Observer {
     this.#channels.delete(channel);
   }
 
-  delivered(channel: Channel, { deliveryTag, properties, routingKey }: IncomingMessage): void {
+  delivered(channel: Channel, { deliveryTag, properties, routingKey, consumerTag }: IncomingMessage): void {
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
     const isAnswer = isReplyQueue(routingKey);
     if (isAnswer) this.#answered.add(properties.correlationId ?? '');
     // An answer need not be earned.
-    channel.unsettled.set(deliveryTag, isAnswer ? '' : (properties.messageId ?? ''));
-    if (!isAnswer) this.#countUnsettled(channel);
+    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : (properties.messageId ?? ''), consumerTag });
+    if (!isAnswer) this.#countUnsettled(channel, consumerTag);
   }
 
-  #countUnsettled(channel: Channel): void {
-    const { unsettled } = this.#bounds;
+  #countUnsettled({ unsettled }: Channel, consumerTag: string): void {
+    const { unsettled: most } = this.#bounds;
+    let ofConsumer = 0;
+    for (const one of unsettled.values()) if (one.consumerTag === consumerTag) ofConsumer += 1;
+    if (ofConsumer > most) this.#violates(`${ofConsumer} unsettled of one consumer`);
     let inAll = 0;
     for (const each of this.#channels) inAll += each.unsettled.size;
-    if (channel.unsettled.size > unsettled) this.#violates(`${channel.unsettled.size} unsettled on one channel`);
-    // Beside a subscription that finishes what it has, there is one that takes one message at a time.
-    if (inAll > unsettled + 1) this.#violates(`${inAll} unsettled at once`);
+    // Beside a subscription that finishes what it has, and one more consumer of it that asked for a sign of life, there is
+    // one that takes one message at a time.
+    if (inAll > 2 * most + 1) this.#violates(`${inAll} unsettled at once`);
   }
 
   wrote(channel: Channel, sequence: number, message: OutgoingMessage): void {
@@ -126,7 +135,7 @@ export class Observer {
     let unanswered = 0;
     for (const { properties } of unconfirmed.values()) if (properties.messageId === id) unanswered += 1;
     if (unanswered > 1) this.#violates(`${id} was copied again before the broker had answered`);
-    for (const { unsettled } of this.#channels) for (const held of unsettled.values()) if (held === id) return;
+    for (const { unsettled } of this.#channels) for (const held of unsettled.values()) if (held.id === id) return;
     this.#violates(`${id} was copied, though it is not in hand`);
   }
 
@@ -170,7 +179,7 @@ export class Observer {
     if (channel.isOver) return; // does nothing on a closed channel, by the driver's contract
     if (!channel.unsettled.has(tag))
       this.#violates(`tag ${tag} was acknowledged, which is not unsettled on its channel`);
-    for (const [delivered, id] of channel.unsettled) {
+    for (const [delivered, { id }] of channel.unsettled) {
       if (delivered > tag) break;
       if (!multiple && delivered !== tag) continue;
       channel.unsettled.delete(delivered);
@@ -180,7 +189,7 @@ export class Observer {
 
   refused(channel: Channel, tag: number, requeue: boolean): void {
     if (channel.isOver) return;
-    const id = channel.unsettled.get(tag);
+    const id = channel.unsettled.get(tag)?.id;
     if (!channel.unsettled.delete(tag))
       this.#violates(`tag ${tag} was given back, which is not unsettled on its channel`);
     if (!requeue && id !== undefined && ownId.test(id)) this.#violates(`${id} was dropped without a copy`);

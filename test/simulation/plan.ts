@@ -22,6 +22,8 @@ const generalFaultKinds = [
   'publisher killed',
   'consumer killed',
   'killed at a step',
+  'killed at a frame',
+  'silent from a frame',
   'event loop blocked',
   'clock jump',
   'queue deleted',
@@ -41,7 +43,7 @@ export interface Fault {
   readonly durationMs: number;
   /** Which of the processes it befalls. */
   readonly victim: number;
-  /** How many frames still pass, or steps are still made. */
+  /** How many frames still pass, or steps are still made; where it matters, which ones. */
   readonly after: number;
 }
 
@@ -255,7 +257,7 @@ function faultOf(random: Random, only: readonly FaultKind[]): Fault {
     kind,
     at: between(random, 0, faultsEndMs),
     // One that waits for its moment needs time.
-    durationMs: oneOf(random, kind.includes(' at a ') ? [3_000, 8_000] : [0, 10, 300, 3_000, 8_000]),
+    durationMs: oneOf(random, / (at|from) a /.test(kind) ? [3_000, 8_000] : [0, 10, 300, 3_000, 8_000]),
     victim: between(random, 0, 5),
     after: between(random, 0, 60),
   };

@@ -282,5 +282,6 @@ export class World {
 
 function frameText(name: string, { direction, line, channel, method }: FrameInfo, fate: FrameFate): string {
   const way = direction === 'to-broker' ? `${name} ─▶` : `${name} ◀─`;
-  return `${way} ${method} (line ${line}, channel ${channel})${fate === 'pass' ? '' : `: ${fate}`}`;
+  const told = typeof fate === 'string' ? fate : 'the last that is read';
+  return `${way} ${method} (line ${line}, channel ${channel})${fate === 'pass' ? '' : `: ${told}`}`;
 }
