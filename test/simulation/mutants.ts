@@ -21,7 +21,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'ack-on-new-channel',
-    foundBy: 33,
+    foundBy: 8,
     file: 'consumer/src/subscription.ts',
     changes: [
       [
@@ -49,12 +49,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'resent-in-reverse',
-    foundBy: 698,
+    foundBy: 1962,
     file: 'core/src/confirmed-channel.ts',
     changes: [['for (const entry of again.toReversed()) {', 'for (const entry of again) {']],
   },
   {
     name: 'told-and-written-again',
+    foundBy: 168,
     file: 'core/src/confirmed-channel.ts',
     changes: [["const again = inFlight.filter(({ state }) => state !== 'done');", 'const again = inFlight;']],
   },
@@ -80,11 +81,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'copy-outlives-original',
+    foundBy: 168,
     file: 'consumer/src/copies.ts',
     changes: [['one.sending?.withdraw();\n    this.#finish(one, channelGone);', 'this.#finish(one, channelGone);']],
   },
   {
     name: 'one-id-twice-on-a-channel',
+    foundBy: 847,
     file: 'core/src/confirmed-channel.ts',
     changes: [['if (this.#ledger.byId(entry.messageId) !== undefined) return;', '']],
   },
@@ -115,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cancel-ignored',
-    foundBy: 200,
+    foundBy: 196,
     file: 'consumer/src/subscription.ts',
     changes: [
       [
@@ -132,7 +135,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'missing-exchange-is-final',
-    foundBy: 1224,
+    foundBy: 2207,
     file: 'core/src/topology-assertions.ts',
     changes: [["entity.what.kind === 'binding' && isNotFound(thrown)", 'entity.unanswered < 0']],
   },
@@ -154,7 +157,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'left-behind-handler-forgotten',
-    foundBy: 33,
+    foundBy: 547,
     file: 'consumer/src/order.ts',
     changes: [['if (first?.isRunning) line.ghost = first;', 'void first;']],
   },
@@ -170,7 +173,6 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'waiting-forgotten-at-reconnect',
-    foundBy: 50,
     file: 'publisher/src/replies.ts',
     changes: [
       [
@@ -238,7 +240,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no-quarantine',
-    foundBy: 16,
+    foundBy: 25,
     file: 'consumer/src/caution.ts',
     changes: [['deliveryCount < markOf(deliveryLimit)', 'deliveryCount < 1_000 * markOf(deliveryLimit)']],
   },
