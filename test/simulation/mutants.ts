@@ -55,9 +55,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'told-and-written-again',
-    foundBy: 168,
+    foundBy: 837,
     file: 'core/src/confirmed-channel.ts',
-    changes: [["const again = inFlight.filter(({ state }) => state !== 'done');", 'const again = inFlight;']],
+    // Those of publishers only: a copy is missed where its original is not in hand.
+    changes: [
+      [
+        "const again = inFlight.filter(({ state }) => state !== 'done');",
+        "const again = inFlight.filter(({ state, message }) => state !== 'done' || message.routingKey === 'orders');",
+      ],
+    ],
   },
   {
     name: 'told-and-left-waiting',
@@ -75,7 +81,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       [
         'await channel.prefetch(prefetch, this.#deadline());\n      if',
-        'await channel.prefetch(prefetch + 1, this.#deadline());\n      if',
+        'await channel.prefetch(prefetch > 1 ? prefetch + 1 : 1, this.#deadline());\n      if',
       ],
     ],
   },
