@@ -42,6 +42,18 @@ const options = {
 
 export const highestSeed: number = 2 ** 32 - 1;
 
+/** What makes exactly the run that this seed has made in this hunt. */
+export function replayCommand(seed: number, { only, ordered, requests, mutant }: Hunt): string {
+  const kinds = only.length === faultKinds.length ? [] : only;
+  const chosen = [
+    ...kinds.map((kind) => ` --only ${kind.includes(' ') ? `'${kind}'` : kind}`),
+    ...(ordered ? [' --ordered'] : []),
+    ...(requests ? [' --requests'] : []),
+    ...(mutant === undefined ? [] : [` --mutant ${mutant}`]),
+  ];
+  return `npm run simulate -- --seed ${seed}${chosen.join('')}`;
+}
+
 /** What is asked for, or what is wrong with it. */
 export function readCommandLine(
   args: readonly string[],

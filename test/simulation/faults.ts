@@ -1,4 +1,4 @@
-import type { MemoryBroker, VirtualClock } from '@surehop/testing/internal';
+import type { FrameDirection, FrameFate, MemoryBroker, VirtualClock } from '@surehop/testing/internal';
 import type { Fault, FaultKind } from './plan.ts';
 import { passes, type SimulatedProcess } from './process.ts';
 import { deadLetterQueue, isReplyQueue, workQueue } from './scene.ts';
@@ -81,6 +81,38 @@ const harms: Readonly<Record<FaultKind, (on: Harmed, fault: Fault) => End>> = {
     });
     return () => victim.atStep(undefined);
   },
+  'killed at a frame': (on, fault) => {
+    const victim = victimOf(on, fault);
+    const { direction, frames, isVariant } = momentOf(fault);
+    const die = (): void => {
+      if (!victim.isAlive) return;
+      const revive = on.kill(fault.victim % on.processes.length);
+      on.clock.setTimeout(revive, restartMs);
+    };
+    // As it is sent, so that it never arrives; or once who gets it has read it, and has done nothing more.
+    const fate = (): FrameFate => {
+      if (isVariant) return { onRead: die };
+      die();
+      return 'pass';
+    };
+    return atFrame(victim, frames, fate, direction);
+  },
+  'silent from a frame': (on, fault) => {
+    const victim = victimOf(on, fault);
+    const { direction, frames, isVariant } = momentOf(fault);
+    let isOver = false;
+    const hold = (): FrameFate => {
+      // One connection, or each from its next frame in that direction on, new ones too.
+      if (isOver) return 'pass';
+      isOver = !isVariant;
+      return 'hold';
+    };
+    const end = atFrame(victim, frames, hold, direction);
+    return () => {
+      end();
+      victim.network.heal();
+    };
+  },
   'event loop blocked': (on, fault) => {
     const victim = victimOf(on, fault);
     victim.block();
@@ -133,10 +165,17 @@ function hole({ network }: SimulatedProcess, direction?: 'to-client' | 'to-broke
   return () => network.heal();
 }
 
+/** Of one direction, and with one of two ways to go on. */
+function momentOf({ after }: Fault): { direction: FrameDirection; frames: number; isVariant: boolean } {
+  const direction = after % 2 === 0 ? 'to-broker' : 'to-client';
+  return { direction, isVariant: after % 4 >= 2, frames: after >> 2 };
+}
+
 /** Once the frames before it have passed, the next one meets its fate, and every one after it until the end. */
-function atFrame(process: SimulatedProcess, frames: number, fate: () => 'reset' | 'pass'): End {
+function atFrame(process: SimulatedProcess, frames: number, fate: () => FrameFate, only?: FrameDirection): End {
   let left = frames;
-  process.fateOf = () => {
+  process.fateOf = ({ direction }) => {
+    if (only !== undefined && direction !== only) return 'pass';
     left -= 1;
     return left < 0 ? fate() : 'pass';
   };

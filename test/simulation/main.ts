@@ -1,5 +1,8 @@
 // Runs publishers and consumers against a broker in memory, each run made from one seed, and looks for what must not be.
 //
+// What a hunt finds it tells with the command that makes this very run again, and the first of them as small as it goes,
+// with the end of its trace.
+//
 //   npm run simulate                           10,000 runs from a seed of its own, which it tells
 //   npm run simulate -- --seeds 500 --from 1   as many, from this seed on
 //   npm run simulate -- --seed 1378            this run alone: its plan, and when it fails a smaller one with its trace
@@ -12,13 +15,11 @@
 //   npm run simulate -- --json                 the result as one line
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type CommandLine, type Hunt, highestSeed, readCommandLine } from './command-line.ts';
+import { type CommandLine, type Hunt, highestSeed, readCommandLine, replayCommand } from './command-line.ts';
 import { hunt } from './hunt.ts';
 import { mutants, plant } from './mutants.ts';
 import type { Plan } from './plan.ts';
-
-/** Of a trace, only the end is shown. */
-const shownLines = 120;
+import type { Failed } from './worker.ts';
 
 async function main(): Promise<number> {
   const asked = readCommandLine(process.argv.slice(2), {
@@ -37,9 +38,7 @@ async function runAll(asked: Hunt): Promise<number> {
   const { from, json } = asked;
   const result = await hunt(asked, ({ seed, violations }) => {
     if (json) return;
-    console.log(
-      `npm run simulate -- --seed ${seed}${asked.ordered ? ' --ordered' : ''}${asked.requests ? ' --requests' : ''}`,
-    );
+    console.log(`a run with a violation:\n${replayCommand(seed, asked)}`);
     for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
   });
   const { runs, perSecond, failed, exercised } = result;
@@ -48,31 +47,36 @@ async function runAll(asked: Hunt): Promise<number> {
     for (const [what, times] of Object.entries(exercised).toSorted(([one], [other]) => (one < other ? -1 : 1))) {
       console.log(`  ${what.padEnd(40)} ${String(times).padStart(10)}`);
     }
+    if (failed[0] !== undefined) await showShrunken(failed[0], asked);
     console.log(`${runs} runs from seed ${from}, ${perSecond} per second: ${failed.length} with a violation`);
   }
   return failed.length === 0 ? 0 : 1;
+}
+
+/** Whoever reads the log of a hunt sees at once what one of its violations comes to. */
+async function showShrunken({ seed, violations }: Failed, asked: Hunt): Promise<void> {
+  if (asked.mutant !== undefined) plant(asked.mutant);
+  const { planOf } = await import('./plan.ts');
+  const { shrunken } = await import('./shrunken.ts'); // after the bug is planted
+  console.log(
+    `\nseed ${seed}, made as small as it goes:\n${await shrunken(planOf(seed, asked), violations, asked.trace)}\n`,
+  );
 }
 
 async function runOne(asked: Exclude<CommandLine, { kind: 'hunt' }>): Promise<number> {
   if (asked.hunt.mutant !== undefined) plant(asked.hunt.mutant);
   // After a bug is planted.
   const { planOf } = await import('./plan.ts');
-  const { shrink } = await import('./shrink.ts');
-  const { World } = await import('./world.ts');
+  const { attempt } = await import('./attempt.ts');
+  const { shrunken } = await import('./shrunken.ts');
   const plan = asked.kind === 'seed' ? planOf(asked.seed, asked.hunt) : readPlan(asked.path);
-  const { violations, report, steps, virtualMs } = await new World(plan).run();
-  if (violations.length === 0) {
+  const { outcome, violations } = await attempt(plan);
+  if (outcome !== undefined && violations.length === 0) {
+    const { report, steps, virtualMs } = outcome;
     console.log(JSON.stringify({ plan, report, steps, virtualMs }, undefined, 2));
     return 0;
   }
-  const smallest = await shrink(plan, violations);
-  const lines: string[] = [];
-  const again = await new World(smallest, (line) => lines.push(line)).run();
-  const shown = asked.hunt.trace ? lines : lines.slice(-shownLines);
-  if (shown.length < lines.length) console.log(`… ${lines.length - shown.length} lines before (--trace shows all)`);
-  for (const line of shown) console.log(line);
-  console.log(`\nthe smallest plan found (keep it in a file, for --plan):\n${JSON.stringify(smallest)}\n`);
-  for (const violation of again.violations) console.log(violation);
+  console.log(await shrunken(plan, violations, asked.hunt.trace));
   return 1;
 }
 

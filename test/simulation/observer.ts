@@ -1,11 +1,17 @@
 import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
 import { isReplyQueue } from './scene.ts';
 
+interface Unsettled {
+  /** Whose it is; empty where nobody has to earn its acknowledgement. */
+  readonly id: string;
+  readonly consumerTag: string;
+}
+
 /** What one channel has done so far. */
 export interface Channel {
   isOver: boolean;
-  /** Unsettled deliveries: their tags, and whose they are. */
-  readonly unsettled: Map<number, string>;
+  /** Unsettled deliveries by their tags. */
+  readonly unsettled: Map<number, Unsettled>;
   /** Unconfirmed writes: their sequence numbers, and whose they are. */
   readonly unconfirmed: Map<number, OutgoingMessage>;
   /** Ids of messages that came back. */
@@ -16,15 +22,26 @@ export interface Channel {
   lastFirstWrite: number;
 }
 
+/** What may wait at the driver port of one process at once. */
+export interface Bounds {
+  /** Messages of its publisher that the broker has not answered. */
+  readonly unconfirmed: number;
+  /** Deliveries that it has not settled, of each consumer that it has at the broker: the prefetch. */
+  readonly unsettled: number;
+}
+
 /** Of the messages of a simulated publisher: `number.sending`. */
 const ownId = /^\d+\.(\d+)$/;
 
 /**
  * Watches one process at the driver port, and says so when it does what it must not: settle what is not unsettled on
- * that very channel, acknowledge what was neither handled nor stored again, drop a message, write in another order.
+ * that very channel, acknowledge what was neither handled nor stored again, drop a message, write in another order, take
+ * more in hand than it may. By the count of what passes here, whatever `health()` says.
  */
 export class Observer {
   readonly #say: (violation: string) => void;
+  readonly #bounds: Bounds;
+  readonly #channels = new Set<Channel>();
   /** How often each message was handled to the end here, or stored as a copy, and how often it was acknowledged. */
   readonly #earned = new Map<string, number>();
   readonly #acknowledged = new Map<string, number>();
@@ -32,12 +49,15 @@ export class Observer {
   readonly #confirmed = new Set<string>();
   /** What has been answered here. */
   readonly #answered = new Set<string>();
+  /** Their callers have been told, one way or the other. */
+  readonly #told = new Set<string>();
   /** The order in which messages were written for the first time. */
   readonly #firstWrites = new Map<string, number>();
   #isOver = false;
 
-  constructor(say: (violation: string) => void) {
+  constructor(say: (violation: string) => void, bounds: Bounds) {
     this.#say = say;
+    this.#bounds = bounds;
   }
 
   /** The process has been killed: nothing that it still does has an effect. */
@@ -50,13 +70,18 @@ export class Observer {
     this.#earned.set(id, (this.#earned.get(id) ?? 0) + 1);
   }
 
+  /** The promise of its `publish` has settled: nobody expects it to be written any more. */
+  told(id: string): void {
+    this.#told.add(id);
+  }
+
   /** Whether the broker has said that it has the message. */
   isConfirmed(id: string): boolean {
     return this.#confirmed.has(id);
   }
 
   opened(): Channel {
-    return {
+    const channel: Channel = {
       isOver: false,
       unsettled: new Map(),
       unconfirmed: new Map(),
@@ -64,35 +89,73 @@ export class Observer {
       lastSendings: { plain: 0, request: 0 },
       lastFirstWrite: -1,
     };
+    this.#channels.add(channel);
+    return channel;
   }
 
   closed(channel: Channel): void {
     if (channel.isOver) this.#violates('a channel ended twice');
     channel.isOver = true;
+    this.#channels.delete(channel);
   }
 
-  delivered(channel: Channel, { deliveryTag, properties, routingKey }: IncomingMessage): void {
+  delivered(channel: Channel, { deliveryTag, properties, routingKey, consumerTag }: IncomingMessage): void {
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
     const isAnswer = isReplyQueue(routingKey);
     if (isAnswer) this.#answered.add(properties.correlationId ?? '');
     // An answer need not be earned.
-    channel.unsettled.set(deliveryTag, isAnswer ? '' : (properties.messageId ?? ''));
+    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : (properties.messageId ?? ''), consumerTag });
+    if (!isAnswer) this.#countUnsettled(channel, consumerTag);
+  }
+
+  #countUnsettled({ unsettled }: Channel, consumerTag: string): void {
+    const { unsettled: most } = this.#bounds;
+    let ofConsumer = 0;
+    for (const one of unsettled.values()) if (one.consumerTag === consumerTag) ofConsumer += 1;
+    if (ofConsumer > most) this.#violates(`${ofConsumer} unsettled of one consumer`);
+    let inAll = 0;
+    for (const each of this.#channels) inAll += each.unsettled.size;
+    // Beside a subscription that finishes what it has, and one more consumer of it that asked for a sign of life, there is
+    // one that takes one message at a time.
+    if (inAll > 2 * most + 1) this.#violates(`${inAll} unsettled at once`);
   }
 
   wrote(channel: Channel, sequence: number, message: OutgoingMessage): void {
     channel.unconfirmed.set(sequence, message);
     const { messageId = '' } = message.properties;
     channel.returned.delete(messageId);
-    const [, sending] = message.routingKey === 'orders' ? (ownId.exec(messageId) ?? []) : [];
+    const [, sending] = ownId.exec(messageId) ?? [];
     if (sending === undefined) return;
+    if (message.routingKey === 'orders') this.#wroteOwn(channel, Number(sending), messageId, message);
+    else this.#wroteCopy(channel, messageId);
+  }
+
+  /** Memory for copies is bounded by that of originals: one for each that is in hand, until the broker has answered it. */
+  #wroteCopy({ unconfirmed }: Channel, id: string): void {
+    let unanswered = 0;
+    for (const { properties } of unconfirmed.values()) if (properties.messageId === id) unanswered += 1;
+    if (unanswered > 1) this.#violates(`${id} was copied again before the broker had answered`);
+    for (const { unsettled } of this.#channels) for (const held of unsettled.values()) if (held.id === id) return;
+    this.#violates(`${id} was copied, though it is not in hand`);
+  }
+
+  #countUnconfirmed(): void {
+    let inAll = 0;
+    for (const { unconfirmed } of this.#channels) inAll += unconfirmed.size;
+    if (inAll > this.#bounds.unconfirmed) this.#violates(`${inAll} unconfirmed at once`);
+  }
+
+  #wroteOwn(channel: Channel, sending: number, messageId: string, message: OutgoingMessage): void {
+    this.#countUnconfirmed();
+    if (this.#told.has(messageId)) this.#violates(`${messageId} was written, though its caller had been told`);
     if (this.#answered.has(messageId)) this.#violates(`${messageId} was written again, though it was answered`);
     // A request may have to wait for its reply queue first, which no other message does.
     const kind = message.headers?.['surehop-answer'] === undefined ? 'plain' : 'request';
     const firstWrite = this.#firstWrites.get(messageId) ?? this.#firstWrites.size;
     this.#firstWrites.set(messageId, firstWrite);
-    const isInOrder = Number(sending) > channel.lastSendings[kind] && firstWrite > channel.lastFirstWrite;
+    const isInOrder = sending > channel.lastSendings[kind] && firstWrite > channel.lastFirstWrite;
     if (!isInOrder) this.#violates(`${messageId} was written out of order`);
-    channel.lastSendings[kind] = Number(sending);
+    channel.lastSendings[kind] = sending;
     channel.lastFirstWrite = firstWrite;
   }
 
@@ -116,7 +179,7 @@ export class Observer {
     if (channel.isOver) return; // does nothing on a closed channel, by the driver's contract
     if (!channel.unsettled.has(tag))
       this.#violates(`tag ${tag} was acknowledged, which is not unsettled on its channel`);
-    for (const [delivered, id] of channel.unsettled) {
+    for (const [delivered, { id }] of channel.unsettled) {
       if (delivered > tag) break;
       if (!multiple && delivered !== tag) continue;
       channel.unsettled.delete(delivered);
@@ -126,7 +189,7 @@ export class Observer {
 
   refused(channel: Channel, tag: number, requeue: boolean): void {
     if (channel.isOver) return;
-    const id = channel.unsettled.get(tag);
+    const id = channel.unsettled.get(tag)?.id;
     if (!channel.unsettled.delete(tag))
       this.#violates(`tag ${tag} was given back, which is not unsettled on its channel`);
     if (!requeue && id !== undefined && ownId.test(id)) this.#violates(`${id} was dropped without a copy`);

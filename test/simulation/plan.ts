@@ -22,6 +22,8 @@ const generalFaultKinds = [
   'publisher killed',
   'consumer killed',
   'killed at a step',
+  'killed at a frame',
+  'silent from a frame',
   'event loop blocked',
   'clock jump',
   'queue deleted',
@@ -41,7 +43,7 @@ export interface Fault {
   readonly durationMs: number;
   /** Which of the processes it befalls. */
   readonly victim: number;
-  /** How many frames still pass, or steps are still made. */
+  /** How many frames still pass, or steps are still made; where it matters, which ones. */
   readonly after: number;
 }
 
@@ -142,16 +144,17 @@ function plainPlanOf(seed: number, only: readonly FaultKind[], isOrdered: boolea
   const hasPoison = type === 'quorum' && random() < 0.05;
   const concurrency = between(random, 1, 8);
   const consumers = between(random, 1, 3);
-  const poisonLimit = consumers === 1 ? poisonLimits.alone : poisonLimits.amongReplicas;
-  const faults = stream(seed, 'faults');
   const order = stream(seed, 'order');
   // Only the head of the queue can be looked at alone there: with a low limit, neighbours would go along.
-  const ordered = order() < 0.3 || isOrdered ? orderOf(order, hasPoison) : undefined;
+  const ordered = order() < 0.3 || isOrdered ? orderOf(order) : undefined;
+  const lowLimit = consumers === 1 ? poisonLimits.alone : poisonLimits.amongReplicas;
+  const isLow = hasPoison && ordered === undefined && stream(seed, 'poison')() < 0.5;
+  const faults = stream(seed, 'faults');
   return {
     seed,
     version: oneOf(random, ['3.10.8', '4.0.5', '4.3.6']),
     type,
-    deliveryLimit: hasPoison && ordered === undefined ? poisonLimit : 50,
+    deliveryLimit: isLow ? lowLimit : 50,
     hosts: random() < 0.5 ? 1 : 2,
     everyMs: oneOf(random, [0, 20, 200, 600]),
     deadlineMs: oneOf(random, [1_000, 5_000, 30_000]),
@@ -168,17 +171,17 @@ function plainPlanOf(seed: number, only: readonly FaultKind[], isOrdered: boolea
       kind: oneOf(random, strangerKinds),
       at: between(random, 500, faultsEndMs),
     })),
-    // What else takes deliveries back would count towards the low limit as well.
+    // What else takes deliveries back would count towards the low limit as well. One of 50 leaves room for all of it:
+    // no neighbour may be laid aside.
     faults:
-      hasPoison || only.length === 0
+      isLow || only.length === 0
         ? []
         : Array.from({ length: between(faults, 0, 4) }, () => faultOf(faults, only)).toSorted((a, b) => a.at - b.at),
   };
 }
 
-function orderOf(random: Random, hasPoison: boolean): Pick<Plan, 'keys' | 'deployments'> {
-  // What a deployment gives back would count towards the low limit as well.
-  const count = !hasPoison && random() < 0.4 ? between(random, 1, 2) : 0;
+function orderOf(random: Random): Pick<Plan, 'keys' | 'deployments'> {
+  const count = random() < 0.4 ? between(random, 1, 2) : 0;
   const deployments = Array.from({ length: count }, () => ({
     consumer: between(random, 0, 5),
     at: between(random, 500, faultsEndMs),
@@ -255,7 +258,7 @@ function faultOf(random: Random, only: readonly FaultKind[]): Fault {
     kind,
     at: between(random, 0, faultsEndMs),
     // One that waits for its moment needs time.
-    durationMs: oneOf(random, kind.includes(' at a ') ? [3_000, 8_000] : [0, 10, 300, 3_000, 8_000]),
+    durationMs: oneOf(random, / (at|from) a /.test(kind) ? [3_000, 8_000] : [0, 10, 300, 3_000, 8_000]),
     victim: between(random, 0, 5),
     after: between(random, 0, 60),
   };

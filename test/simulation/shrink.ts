@@ -1,8 +1,10 @@
+import { attempt } from './attempt.ts';
 import type { Plan } from './plan.ts';
-import { World } from './world.ts';
 
-/** So many runs are made at the most. */
+/** So many runs are made at the most, */
 const mostTries = 400;
+/** and no new one after so many steps in all: one that never ends takes as long as fifty others. */
+const mostSteps = 1_000_000;
 
 /** What a violation is about, without the ids, times and numbers in it. */
 export function kindOf(violation: string): string {
@@ -14,15 +16,18 @@ export async function shrink(plan: Plan, violations: readonly string[]): Promise
   const kinds = new Set(violations.map(kindOf));
   let smallest = plan;
   let tries = 0;
+  let steps = 0;
+  const isEnough = (): boolean => tries >= mostTries || steps >= mostSteps;
   const stillFails = async (candidate: Plan): Promise<boolean> => {
     tries += 1;
-    const outcome = await new World(candidate).run();
-    return outcome.violations.some((violation) => kinds.has(kindOf(violation)));
+    const { outcome, violations: again } = await attempt(candidate);
+    steps += outcome?.steps ?? 0;
+    return again.some((violation) => kinds.has(kindOf(violation)));
   };
-  for (let changed = true; changed && tries < mostTries; ) {
+  for (let changed = true; changed && !isEnough(); ) {
     changed = false;
     for (const candidate of smaller(smallest)) {
-      if (tries >= mostTries) break;
+      if (isEnough()) break;
       if (!(await stillFails(candidate))) continue;
       smallest = candidate;
       changed = true;

@@ -6,10 +6,10 @@ import { World } from './world.ts';
 
 const seeds = (from: number, count: number): number[] => Array.from({ length: count }, (_, index) => from + index);
 
-test('300 runs: nothing is lost, stuck or hangs, and every fault, behaviour, stranger and outcome comes up', async () => {
+test('500 runs: nothing is lost, stuck or hangs, and every fault, behaviour, stranger and outcome comes up', async () => {
   const bad: string[] = [];
   const met: Record<string, number> = {};
-  for (const seed of seeds(1, 300)) {
+  for (const seed of seeds(1, 500)) {
     const { violations, exercised, report } = await new World(planOf(seed)).run();
     if (violations.length > 0) bad.push(`npm run simulate -- --seed ${seed}: ${violations.join('; ')}`);
     const { duplicates, deadLettered } = report;

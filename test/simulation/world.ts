@@ -9,7 +9,7 @@ import { SimulatedProcess } from './process.ts';
 import { settlePromises } from './promises.ts';
 import { stream } from './random.ts';
 import { deadLetterQueue, delayParking, isReplyQueue, replyQueueOwner, Scene } from './scene.ts';
-import { ConsumingService, PublishingService, type Service, type Shared } from './services.ts';
+import { ConsumingService, PublishingService, prefetchOf, type Service, type Shared } from './services.ts';
 import { Strangers } from './strangers.ts';
 import { ailments, areWell, deadLetterViolations, replyQueueViolations } from './verdict.ts';
 
@@ -108,7 +108,10 @@ export class World {
     this.#begun += 1;
     const name = `${isPublisher ? 'publisher' : 'consumer'}-${this.#begun}`;
     const { seed, latencyMs } = plan;
-    const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`));
+    const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`), {
+      unconfirmed: plan.maxUnconfirmed,
+      unsettled: prefetchOf(plan),
+    });
     const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(() => frameText(name, frame, fate));
     const traced = isTraced ? { onFrame } : {};
     const process = new SimulatedProcess({ name, seed, clock, broker: this.#broker, latencyMs, observer, ...traced });
@@ -256,9 +259,8 @@ export class World {
   }
 
   #checkBounds(): void {
-    const { maxUnconfirmed, maxAwaitedAnswers = 0 } = this.#scene.plan;
-    for (const { unconfirmed, awaitedAnswers } of this.#services) {
-      if (unconfirmed > maxUnconfirmed) this.#scene.violate(`${unconfirmed} unconfirmed at once`);
+    const { maxAwaitedAnswers = 0 } = this.#scene.plan;
+    for (const { awaitedAnswers } of this.#services) {
       if (awaitedAnswers > maxAwaitedAnswers) this.#scene.violate(`${awaitedAnswers} answers awaited at once`);
     }
   }
@@ -280,5 +282,6 @@ export class World {
 
 function frameText(name: string, { direction, line, channel, method }: FrameInfo, fate: FrameFate): string {
   const way = direction === 'to-broker' ? `${name} ─▶` : `${name} ◀─`;
-  return `${way} ${method} (line ${line}, channel ${channel})${fate === 'pass' ? '' : `: ${fate}`}`;
+  const told = typeof fate === 'string' ? fate : 'the last that is read';
+  return `${way} ${method} (line ${line}, channel ${channel})${fate === 'pass' ? '' : `: ${told}`}`;
 }

@@ -30,6 +30,8 @@ const settlesWithinMs = 3_000;
 const maxSteps = 200_000;
 /** Longer than every fault lasts, with what comes of it: no gap is to be given up. */
 const maxGapMs = 300_000;
+/** What may wait in hand behind gaps, as by default. */
+const maxBuffered = 100;
 
 /** Consumers that share a store of positions, a broker, and what befalls them. */
 export class SequenceWorld {
@@ -79,10 +81,11 @@ export class SequenceWorld {
   }
 
   #begin(index: number): void {
-    const { seed, latencyMs } = this.#plan;
+    const { seed, latencyMs, concurrency } = this.#plan;
     this.#begun += 1;
     const name = `consumer-${this.#begun}`;
-    const observer = new Observer((violation) => this.#violations.add(`${name}: ${violation}`));
+    const bounds = { unconfirmed: 0, unsettled: concurrency + maxBuffered };
+    const observer = new Observer((violation) => this.#violations.add(`${name}: ${violation}`), bounds);
     const process = new SimulatedProcess({ name, seed, clock: this.#clock, broker: this.#broker, latencyMs, observer });
     this.#processes[index] = process;
     this.#rabbits[index] = undefined;
@@ -109,7 +112,7 @@ export class SequenceWorld {
       handlerTimeoutMs: 2_000,
       handlerGraceMs: 500,
       startTimeoutMs: 600_000,
-      resequence: { maxGapMs, store: this.#storeOf(process) },
+      resequence: { maxGapMs, maxBuffered, store: this.#storeOf(process) },
     });
   }
 

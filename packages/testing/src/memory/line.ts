@@ -15,8 +15,11 @@ export interface FrameInfo {
   readonly channel: number;
 }
 
-/** `reset`: both sides lose the connection, and the frame. `hold`: this direction is silent from here on. */
-export type FrameFate = 'pass' | 'reset' | 'hold';
+/**
+ * `reset`: both sides lose the connection, and the frame. `hold`: this direction is silent from here on. `onRead`: it passes,
+ * and the moment at which its receiver has read it is told, before anything comes of that.
+ */
+export type FrameFate = 'pass' | 'reset' | 'hold' | { readonly onRead: () => void };
 
 /** The two ends of a connection. */
 export interface LineEnd {
@@ -103,7 +106,7 @@ export class Line {
     const fate = fateOf({ direction, line: number, sequence: lane.sequence, method, channel });
     if (fate === 'hold') this.hold(direction);
     if (fate === 'reset') this.reset();
-    else this.#post(lane, deliver);
+    else this.#post(lane, typeof fate === 'string' ? deliver : () => readBy(deliver, fate.onRead));
   }
 
   /** Both sides lose it. What is on its way does not arrive. */
@@ -207,4 +210,9 @@ export class Line {
     for (const lane of Object.values(this.#lanes)) this.#quieten(lane);
     this.#options.onEnded();
   }
+}
+
+function readBy(deliver: () => void, onRead: () => void): void {
+  deliver();
+  onRead();
 }

@@ -1,5 +1,6 @@
 import type { ChannelListeners, DriverChannel, DriverError, DriverLink, IncomingMessage } from '@surehop/core/internal';
 import { expect, test } from 'vitest';
+import type { FrameFate } from './line.ts';
 import { MemoryBroker, type MemoryBrokerOptions } from './memory-broker.ts';
 import { MemoryNetwork, type MemoryNetworkOptions } from './network.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -190,8 +191,8 @@ test('of acks sent right before a channel close, only the first 32 reach a quoru
   expect(broker.queue('q')).toMatchObject({ ready: 68, unacked: 0 });
 });
 
-test('a frame can take the whole connection with it, or be the last that is heard', async () => {
-  let fate: 'pass' | 'reset' | 'hold' = 'pass';
+test('a frame can take the whole connection with it, be told of when it is read, or be the last that is heard', async () => {
+  let fate: FrameFate = 'pass';
   const seen: string[] = [];
   const { broker, clock, open } = stage(
     {},
@@ -212,10 +213,16 @@ test('a frame can take the whole connection with it, or be the last that is hear
   expect(broker.queue('q').ready).toBe(0);
   expect(seen).toContain('to-client channel.open-ok');
   const second = await open();
+  const read: number[] = [];
+  fate = { onRead: () => read.push(broker.queue('q').ready) };
+  second.channel.publish(message);
+  expect(read).toEqual([]);
+  await clock.advanceBy(100);
+  expect(read).toEqual([1]);
   fate = 'hold';
   second.channel.publish(message);
   await clock.advanceBy(5_000);
-  expect([second.closed.length, broker.queue('q').ready]).toEqual([0, 0]);
+  expect([second.closed.length, broker.queue('q').ready]).toEqual([0, 1]);
 });
 
 test('what a dead letter goes to can be repaired: it arrives within three minutes', async () => {
