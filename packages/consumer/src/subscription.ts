@@ -137,8 +137,9 @@ export class Subscription implements Origin, Slots, Entrance {
 
   /** Starts what may be started; also called when another subscription has made room. */
   startNext(): void {
-    if (!this.isTaking) return this.#condition.changed(); // in order, it may go once nothing is at work any more
-    while (this.#hasSlot) {
+    const { isTaking } = this;
+    if (!isTaking) this.#condition.changed(); // in order, it may go once nothing is at work any more
+    while (isTaking && this.#hasSlot) {
       const delivery = this.#takeNext();
       if (delivery === undefined) return;
       this.#start(delivery);
