@@ -155,7 +155,7 @@ export class World {
     }, closedWithinMs);
     void rabbit.close().then(() => {
       isClosed = true;
-      if (this.#services[index] !== service) return;
+      if (this.#services[index] !== service || !process.isAlive) return; // a dead process hears of nothing
       for (const id of service.open) this.#scene.violate(`${id} was left unsettled by close()`);
       this.#kill(index)();
     });
