@@ -66,7 +66,7 @@ describe.skipIf(!hasPseudoTerminals())('at a terminal, what changes something as
     await dieIn(vhost, 'bills', many);
     const args = ['dlq', 'replay', 'bills', '--id', 'm-0', '--id', 'm-1', '--id', 'm-2', '--rate', '1', '--yes'];
     await using terminal = new PseudoTerminal(args, { columns: 200, rows: 24, env });
-    await terminal.shows(/replayed \[#+ +\] (?:33|66)% \d\/3, .*\/s, \d+ s left/);
+    await terminal.shows(/replayed \[#+ +\] (?:33|66)% \d\/3, .*\/s, \d+ m?s left/);
     expect(await terminal.end()).toBe(0);
   });
 });
