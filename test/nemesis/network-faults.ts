@@ -16,16 +16,16 @@ export const connectionsReset: Inject = async (world, planned) => {
 };
 
 export const blackHole: Inject = async (world, planned) =>
-  swallowed(workerOf(world, planned).proxies, (proxy) => proxy.blackhole());
+  disturbed(workerOf(world, planned).proxies, (proxy) => proxy.blackhole());
 
 export const blackHoleToBroker: Inject = async (world, planned) =>
-  swallowed(workerOf(world, planned).proxies, (proxy) => proxy.swallow('to-broker'));
+  disturbed(workerOf(world, planned).proxies, (proxy) => proxy.swallow('to-broker'));
 
 export const blackHoleToClient: Inject = async (world, planned) =>
-  swallowed(workerOf(world, planned).proxies, (proxy) => proxy.swallow('to-client'));
+  disturbed(workerOf(world, planned).proxies, (proxy) => proxy.swallow('to-client'));
 
 export const nodeUnreachable: Inject = async ({ workers }, { target }) =>
-  swallowed(
+  disturbed(
     workers.flatMap(({ proxies }) => proxies[target] ?? []),
     (proxy) => proxy.blackhole(),
   );
@@ -39,18 +39,5 @@ function disturbed(proxies: readonly FaultProxy[], disturb: (proxy: FaultProxy) 
   for (const proxy of proxies) disturb(proxy);
   return async () => {
     for (const proxy of proxies) proxy.heal();
-  };
-}
-
-/**
- * A connection that has lost bytes is reset at the end: TCP repeats them or ends it, and never goes on behind a gap. Where
- * one falls between two frames, the broker numbers what comes behind it as if nothing were missing, and confirms by those
- * numbers what it never got.
- */
-function swallowed(proxies: readonly FaultProxy[], swallow: (proxy: FaultProxy) => void): Heal {
-  const heal = disturbed(proxies, swallow);
-  return async () => {
-    for (const proxy of proxies) proxy.cut();
-    await heal();
   };
 }

@@ -14,7 +14,7 @@ test('[rpcTimeoutMs] a declaration that is not answered is given up on its chann
   await using proxy = await FaultProxy.start(vhost);
   const { log, lines } = keepingLogger();
   await using rabbit = await connect({ url: vhost.url(proxy.port), heartbeatSeconds: 0, rpcTimeoutMs: 300, log });
-  proxy.swallow('to-client');
+  proxy.delay(60_000); // late, not lost: the connection stays
   const declared = internalsOf(rabbit).topology.ensure(queueTopology(orders), AbortSignal.timeout(20_000));
   await eventually(() =>
     expect(lines.map(({ message }) => message)).toContain('topology could not be asserted; trying again'),

@@ -123,7 +123,7 @@ describe('cut()', () => {
 });
 
 describe('blackhole()', () => {
-  test('discards on connections of before and after, until heal()', async () => {
+  test('discards on connections of before and after; heal() resets those, and new ones are served', async () => {
     const before = await Client.opened();
     proxy.blackhole();
     const after = await Client.open();
@@ -133,10 +133,33 @@ describe('blackhole()', () => {
     await aRoundTripElsewhere();
     proxy.heal();
 
-    await before.hears('found');
-    await after.hears('found');
-    expect(before.received).toBe('hellofound');
-    expect(after.received).toBe('found');
+    await eventually(() => expect([before.ended, after.ended]).toEqual(['ECONNRESET', 'ECONNRESET']));
+    await eventually(() => expect(served.every(({ destroyed }) => destroyed)).toBe(true));
+    expect(before.received).toBe('hello');
+    await Client.opened();
+  });
+
+  test('heal() resets a connection whose bytes were on their way when the hole opened', async () => {
+    const client = await Client.opened();
+    proxy.delay(60_000);
+    client.socket.write('lost');
+    await aRoundTripElsewhere();
+    proxy.swallow('to-broker');
+
+    proxy.heal();
+
+    await eventually(() => expect(client.ended).toBe('ECONNRESET'));
+  });
+
+  test('heal() lets a connection go on that lost nothing', async () => {
+    const client = await Client.opened();
+    proxy.blackhole();
+    await aRoundTripElsewhere();
+
+    proxy.heal();
+
+    await client.hears('found');
+    expect(client.received).toBe('hellofound');
   });
 
   test('reads on, so that a writer is never held up', async () => {

@@ -53,10 +53,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Resets every connection, as a crashing broker or a killed pod does. New ones are served. */
   cut(): void {
-    for (const { client, broker } of this.#connections) {
-      reset(client);
-      reset(broker);
-    }
+    for (const connection of this.#connections) resetBoth(connection);
   }
 
   /**
@@ -95,15 +92,22 @@ export class FaultProxy implements AsyncDisposable {
 
   /**
    * Ends every fault. What is on its way arrives at once, an end of a connection that was kept from the other side as
-   * well; what was discarded stays lost.
+   * well. A connection of which bytes were discarded is reset: TCP repeats them or ends it, and never goes on behind a
+   * gap. Where one falls between two frames, the broker would number what comes behind it as if nothing were missing, and
+   * confirm by those numbers what it never got.
    */
   heal(): void {
     this.#weather.lost.clear();
     this.#weather.delayMs = 0;
     this.#weather.bytesPerSecond = Number.POSITIVE_INFINITY;
-    for (const { lanes } of this.#connections) {
-      lanes['to-broker'].heal();
-      lanes['to-client'].heal();
+    for (const connection of this.#connections) {
+      const { 'to-broker': out, 'to-client': back } = connection.lanes;
+      if (out.hasLost || back.hasLost) {
+        resetBoth(connection);
+      } else {
+        out.heal();
+        back.heal();
+      }
     }
     if (this.#server === undefined) this.#listen();
   }
@@ -157,6 +161,11 @@ export class FaultProxy implements AsyncDisposable {
       });
     }
   }
+}
+
+function resetBoth({ client, broker }: Connection): void {
+  reset(client);
+  reset(broker);
 }
 
 async function untilClosed(socket: Socket): Promise<void> {

@@ -33,6 +33,7 @@ export class ProxiedLane {
   #timer: NodeJS.Timeout | undefined;
   /** What a real network would deliver late: the kernel repeats the end of a stream, or its reset, until it arrives. */
   #heldBack: 'end' | 'reset' | undefined;
+  #hasLost = false;
 
   constructor(source: Socket, sink: Socket, direction: Direction, weather: Weather) {
     this.#source = source;
@@ -48,8 +49,14 @@ export class ProxiedLane {
     });
   }
 
+  /** Whether bytes were discarded, so that the sink cannot be given what comes behind them. */
+  get hasLost(): boolean {
+    return this.#hasLost;
+  }
+
   /** What is on its way is lost, and nothing that is not read can be. */
   lose(): void {
+    this.#hasLost ||= this.#queuedBytes > 0;
     this.#clear();
     this.#source.resume();
   }
@@ -70,6 +77,7 @@ export class ProxiedLane {
   #send(bytes: Buffer | undefined): void {
     if (this.#isLost) {
       if (bytes === undefined) this.#heldBack = 'end';
+      else this.#hasLost = true;
       return;
     }
     const { delayMs, bytesPerSecond } = this.#weather;
