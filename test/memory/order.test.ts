@@ -67,7 +67,7 @@ describe('messages of one key', () => {
     const { seen, consumer } = await consuming(broker, failTwice);
     send(broker, 'a1 a2 b1 a3');
     await eventually(() => expect(seen).toEqual(['a1', 'b1']));
-    expect(consumer.health().order).toEqual({ delayedKeys: 1, haltedKeys: [] });
+    expect(consumer.health().order).toEqual({ delayedKeys: 1, haltedKeys: [], laidAside: 0 });
     await broker.advanceBy(500);
     send(broker, 'b2 a4');
     await eventually(() => expect(seen).toEqual(['a1', 'b1', 'b2']));

@@ -1,5 +1,5 @@
 import type { MemoryBroker } from '@surehop/testing/internal';
-import { deadLetterQueue, type Scene, workQueue } from './scene.ts';
+import { deadLetterQueue, type Scene, waitingQueue, workQueue } from './scene.ts';
 
 /**
  * Watches where messages are handled in the order of their keys: none is started for the first time before all that are
@@ -47,14 +47,17 @@ export class KeyOrder {
     this.#finished.add(id);
   }
 
-  /** What is before its first place in the queue, and what waits for a retry elsewhere, where nothing should. */
+  /**
+   * What is before its first place: what was laid aside of a key comes before what the work queue has of it. And what
+   * waits for a retry elsewhere, where nothing should.
+   */
   *#before(id: string): Generator<string> {
-    for (const other of this.#idsIn(workQueue)) {
+    for (const other of [...this.#idsIn(waitingQueue), ...this.#idsIn(workQueue)]) {
       if (other === id) break;
       yield other;
     }
     for (const queue of this.#broker.queues()) {
-      if (queue !== workQueue && queue !== deadLetterQueue) yield* this.#idsIn(queue);
+      if (![workQueue, waitingQueue, deadLetterQueue].includes(queue)) yield* this.#idsIn(queue);
     }
   }
 

@@ -1,9 +1,11 @@
 import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
-import { isReplyQueue } from './scene.ts';
+import { isReplyQueue, waitingQueue } from './scene.ts';
 
 interface Unsettled {
   /** Whose it is; empty where nobody has to earn its acknowledgement. */
   readonly id: string;
+  /** It came from the waiting queue. */
+  readonly isLaidAside: boolean;
   readonly consumerTag: string;
 }
 
@@ -28,6 +30,8 @@ export interface Bounds {
   readonly unconfirmed: number;
   /** Deliveries that it has not settled, of each consumer that it has at the broker: the prefetch. */
   readonly unsettled: number;
+  /** Deliveries of the waiting queue that it has not settled. */
+  readonly laidAside: number;
 }
 
 /** Of the messages of a simulated publisher: `number.sending`. */
@@ -49,6 +53,8 @@ export class Observer {
   readonly #confirmed = new Set<string>();
   /** What has been answered here. */
   readonly #answered = new Set<string>();
+  /** Copies of them were sent to the waiting queue. */
+  readonly #laidAside = new Set<string>();
   /** Their callers have been told, one way or the other. */
   readonly #told = new Set<string>();
   /** The order in which messages were written for the first time. */
@@ -102,10 +108,21 @@ export class Observer {
   delivered(channel: Channel, { deliveryTag, properties, routingKey, consumerTag }: IncomingMessage): void {
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
     const isAnswer = isReplyQueue(routingKey);
-    if (isAnswer) this.#answered.add(properties.correlationId ?? '');
+    const isLaidAside = routingKey === waitingQueue;
+    const { messageId = '', correlationId = '' } = properties;
+    if (isAnswer) this.#answered.add(correlationId);
+    // What another process has laid aside is stored: its original may be acknowledged for that.
+    if (isLaidAside && !this.#laidAside.has(messageId)) this.handled(messageId);
     // An answer need not be earned.
-    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : (properties.messageId ?? ''), consumerTag });
-    if (!isAnswer) this.#countUnsettled(channel, consumerTag);
+    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : messageId, isLaidAside, consumerTag });
+    if (isLaidAside) this.#countLaidAside();
+    else if (!isAnswer) this.#countUnsettled(channel, consumerTag);
+  }
+
+  #countLaidAside(): void {
+    let count = 0;
+    for (const { unsettled } of this.#channels) for (const one of unsettled.values()) if (one.isLaidAside) count += 1;
+    if (count > this.#bounds.laidAside) this.#violates(`${count} laid aside at once`);
   }
 
   #countUnsettled({ unsettled }: Channel, consumerTag: string): void {
@@ -114,7 +131,9 @@ export class Observer {
     for (const one of unsettled.values()) if (one.consumerTag === consumerTag) ofConsumer += 1;
     if (ofConsumer > most) this.#violates(`${ofConsumer} unsettled of one consumer`);
     let inAll = 0;
-    for (const each of this.#channels) inAll += each.unsettled.size;
+    for (const each of this.#channels) {
+      for (const one of each.unsettled.values()) if (!one.isLaidAside) inAll += 1;
+    }
     // Beside a subscription that finishes what it has, and one more consumer of it that asked for a sign of life, there is
     // one that takes one message at a time.
     if (inAll > 2 * most + 1) this.#violates(`${inAll} unsettled at once`);
@@ -126,6 +145,7 @@ export class Observer {
     channel.returned.delete(messageId);
     const [, sending] = ownId.exec(messageId) ?? [];
     if (sending === undefined) return;
+    if (message.routingKey === waitingQueue) this.#laidAside.add(messageId);
     if (message.routingKey === 'orders') this.#wroteOwn(channel, Number(sending), messageId, message);
     else this.#wroteCopy(channel, messageId);
   }
@@ -135,6 +155,7 @@ export class Observer {
     let unanswered = 0;
     for (const { properties } of unconfirmed.values()) if (properties.messageId === id) unanswered += 1;
     if (unanswered > 1) this.#violates(`${id} was copied again before the broker had answered`);
+    if (this.#laidAside.has(id)) return; // it may be on its way from the waiting queue
     for (const { unsettled } of this.#channels) for (const held of unsettled.values()) if (held.id === id) return;
     this.#violates(`${id} was copied, though it is not in hand`);
   }
@@ -179,11 +200,12 @@ export class Observer {
     if (channel.isOver) return; // does nothing on a closed channel, by the driver's contract
     if (!channel.unsettled.has(tag))
       this.#violates(`tag ${tag} was acknowledged, which is not unsettled on its channel`);
-    for (const [delivered, { id }] of channel.unsettled) {
+    for (const [delivered, { id, isLaidAside }] of channel.unsettled) {
       if (delivered > tag) break;
       if (!multiple && delivered !== tag) continue;
       channel.unsettled.delete(delivered);
-      this.#acknowledge(id);
+      // One that was sent twice, or too late, is dropped; whether one is missing, the history tells.
+      if (!isLaidAside) this.#acknowledge(id);
     }
   }
 

@@ -92,6 +92,9 @@ export interface Plan {
   readonly writeMs: number;
   /** Messages are handled in the order of so many keys; absent or 0: in any order. */
   readonly keys?: number;
+  /** How many messages may wait in hand for one that failed, and how many in the waiting queue; absent: as many as usual. */
+  readonly mostHeld?: number;
+  readonly mostWaiting?: number;
   /** Consumers that are closed in order, and started again: their place among them, and when. */
   readonly deployments?: readonly { readonly consumer: number; readonly at: number }[];
   readonly messages: readonly PlannedMessage[];
@@ -180,13 +183,18 @@ function plainPlanOf(seed: number, only: readonly FaultKind[], isOrdered: boolea
   };
 }
 
-function orderOf(random: Random): Pick<Plan, 'keys' | 'deployments'> {
+function orderOf(random: Random): Pick<Plan, 'keys' | 'deployments' | 'mostHeld' | 'mostWaiting'> {
   const count = random() < 0.4 ? between(random, 1, 2) : 0;
   const deployments = Array.from({ length: count }, () => ({
     consumer: between(random, 0, 5),
     at: between(random, 500, faultsEndMs),
   }));
-  return { keys: between(random, 1, 5), deployments };
+  return {
+    keys: between(random, 1, 5),
+    deployments,
+    mostHeld: oneOf(random, [0, 0, 1, 3, 20]),
+    mostWaiting: oneOf(random, [1, 3, 10_000, 10_000]),
+  };
 }
 
 /** Chance of its own, as below. */

@@ -9,6 +9,8 @@ export interface Body {
 
 export const workQueue = 'orders';
 export const deadLetterQueue = 'orders.dead-letter';
+/** Where messages wait for an earlier one of their key. */
+export const waitingQueue = 'orders.waiting';
 /** Where delayed messages end that find no way back, as while their queue is deleted. */
 export const delayParking = 'surehop.delay.v1.dead-letter';
 

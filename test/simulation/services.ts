@@ -222,9 +222,10 @@ export class ConsumingService extends Service {
   protected async work(): Promise<void> {
     const rabbit = await this.connected();
     const { plan } = this.scene;
-    const { concurrency, keys = 0 } = plan;
+    const { concurrency, keys = 0, mostHeld, mostWaiting } = plan;
     const options = { concurrency, prefetch: prefetchOf(plan), handlerTimeoutMs: 2_000, handlerGraceMs: 500 };
-    const order = keys === 0 ? {} : { orderBy: ({ body }: KeyedMessage<Body>) => body.number % keys };
+    const laying = { ...(mostHeld !== undefined && { mostHeld }), ...(mostWaiting !== undefined && { mostWaiting }) };
+    const order = keys === 0 ? {} : { orderBy: ({ body }: KeyedMessage<Body>) => body.number % keys, ...laying };
     await createConsumer(rabbit, this.scene.contract, (message) => this.#handle(message), {
       ...options,
       ...order,

@@ -111,6 +111,8 @@ export class World {
     const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`), {
       unconfirmed: plan.maxUnconfirmed,
       unsettled: prefetchOf(plan),
+      // With what others have sent in their last moments.
+      laidAside: 2 * (plan.mostWaiting ?? 0) + 10,
     });
     const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(() => frameText(name, frame, fate));
     const traced = isTraced ? { onFrame } : {};

@@ -11,6 +11,11 @@ export class Backlog<T extends object> implements Iterable<T> {
     return this.#items[this.#head];
   }
 
+  /** 0 for the oldest. */
+  at(index: number): T | undefined {
+    return this.#items[this.#head + index];
+  }
+
   add(item: T): void {
     this.#items.push(item);
   }

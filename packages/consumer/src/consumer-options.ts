@@ -18,8 +18,6 @@ export interface ConsumerOptions<Out = unknown> {
    * Deliveries that the broker hands over before the first of them is settled, 1 to 65,535: those that are handled, those
    * whose retry copy is not confirmed yet, and those that wait for a free handler. More than `concurrency` is faster
    * where handlers take less than a round trip; all of them are given back, or delivered again, when this process ends.
-   * With `orderBy` it also bounds how many may wait in hand for an earlier message of their key; when all of them do,
-   * nothing more is handled.
    * @default concurrency; with `orderBy`, 1,000 more than that
    */
   readonly prefetch?: number;
@@ -67,6 +65,20 @@ export interface ConsumerOptions<Out = unknown> {
    * @default 'continue'
    */
   readonly afterDeadLetter?: AfterDeadLetter;
+  /**
+   * How many messages may wait in hand, unacknowledged, for an earlier one of their key that failed; 0 to 65,535. Beyond
+   * that they are laid aside, in order, into the queue `<queue>.waiting`. With more than `prefetch`, none ever is. Only
+   * with `orderBy`.
+   * @default 20
+   */
+  readonly mostHeld?: number;
+  /**
+   * How many messages may be laid aside, 0 to 60,000. All of them are in this process's memory as well. When they are as
+   * many, further ones wait in hand, and when all of `prefetch` does, nothing more is handled until a key moves. Only with
+   * `orderBy`.
+   * @default 10_000
+   */
+  readonly mostWaiting?: number;
 }
 
 export interface RawConsumerOptions extends ConsumerOptions<Uint8Array> {
@@ -103,7 +115,18 @@ const defaults = {
   startTimeoutMs: 30_000,
 } as const satisfies Omit<Required<ConsumerOptions>, 'prefetch' | 'resequence' | keyof OrderRule>;
 
-const known: readonly string[] = [...Object.keys(defaults), 'prefetch', 'resequence', 'orderBy', 'afterDeadLetter'];
+const orderDefaults = { afterDeadLetter: 'continue', mostHeld: 20, mostWaiting: 10_000 } as const;
+
+const known: readonly string[] = [
+  ...Object.keys(defaults),
+  ...Object.keys(orderDefaults),
+  'prefetch',
+  'resequence',
+  'orderBy',
+];
+
+/** All that waits must fit into the largest prefetch, also what several processes have sent in turn. */
+const longestWaiting = 60_000;
 
 /** What may wait in hand for earlier messages of its key. */
 const defaultHeld = 1_000;
@@ -149,13 +172,20 @@ export function resolveConsumerOptions(given: RawConsumerOptions, raw: boolean):
   return Object.freeze(resolved);
 }
 
-function resolveRule({ orderBy, afterDeadLetter }: ConsumerOptions<never>): OrderRule | undefined {
+function resolveRule(given: ConsumerOptions<never>): OrderRule | undefined {
+  const { orderBy } = given;
   if (orderBy === undefined) {
-    if (afterDeadLetter !== undefined) invalid('afterDeadLetter has no meaning without orderBy');
+    for (const option of Object.keys(orderDefaults) as (keyof typeof orderDefaults)[]) {
+      if (given[option] !== undefined) invalid(`${option} has no meaning without orderBy`);
+    }
     return undefined;
   }
   functionOption('orderBy', orderBy);
-  const policy = afterDeadLetter ?? 'continue';
-  oneOf('afterDeadLetter', policy, ['continue', 'halt']);
-  return { orderBy, afterDeadLetter: policy };
+  const afterDeadLetter = given.afterDeadLetter ?? orderDefaults.afterDeadLetter;
+  const mostHeld = given.mostHeld ?? orderDefaults.mostHeld;
+  const mostWaiting = given.mostWaiting ?? orderDefaults.mostWaiting;
+  oneOf('afterDeadLetter', afterDeadLetter, ['continue', 'halt']);
+  integer('mostHeld', mostHeld, 0, longestPrefetch);
+  integer('mostWaiting', mostWaiting, 0, longestWaiting);
+  return { orderBy, afterDeadLetter, mostHeld, mostWaiting };
 }

@@ -1,5 +1,5 @@
 import type { Handler } from '@surehop/core';
-import { attemptsOf, type RabbitInternals } from '@surehop/core/internal';
+import { attemptsOf, joined, type LinkSession, type RabbitInternals, waitingTopology } from '@surehop/core/internal';
 import { Answers } from './answers.ts';
 import { brokerLaysAside, type Knowledge } from './broker-move.ts';
 import type { ResolvedConsumerOptions } from './consumer-options.ts';
@@ -10,11 +10,15 @@ import { Intake } from './intake.ts';
 import { Order } from './order.ts';
 import { Resequencing } from './resequencing/resequencing.ts';
 import type { Source } from './source.ts';
+import type { WaitingHost } from './waiting/waiting-host.ts';
+import { WaitingQueue } from './waiting/waiting-queue.ts';
 import { Work } from './work.ts';
 
 /** What a consumer is made of, each knowing those that it needs. */
 export interface ConsumerParts {
   readonly copies: Copies;
+  /** Of what is laid aside. */
+  readonly waitingCopies: Copies;
   readonly answers: Answers;
   /** With `orderBy` only, and then there is no resequencing. */
   readonly order: Order | undefined;
@@ -30,14 +34,24 @@ export function consumerParts(
   handler: Handler<never>,
   options: ResolvedConsumerOptions,
 ): ConsumerParts {
-  const { queue, topology, retry, body } = source;
+  const { queue, retry, body } = source;
+  const topology = options.rule === undefined ? source.topology : joined(source.topology, waitingTopology(queue));
   const { effects, log } = internals;
   const { clock, random } = effects;
   const copies = new Copies(internals, queue, topology);
+  // On a channel of its own: a message that waits may be copied elsewhere under the same id.
+  const waitingCopies = new Copies(internals, queue, topology);
   const answers = new Answers({ internals, queue, codec: body?.codec });
   const refuse = (delivery: Delivery, error: Error): void =>
     failures.settle(delivery, attemptsOf(delivery.message), error);
-  const order = options.rule && new Order({ ...options, ...options.rule, queue, body, clock, log, onKeyless: refuse });
+  const member = options.rule === undefined ? '' : effects.newId();
+  let opening = 0;
+  const waitingFor = (session: LinkSession, host: WaitingHost): WaitingQueue => {
+    opening += 1;
+    return new WaitingQueue({ queue, session, internals, copies: waitingCopies, member, opening, host });
+  };
+  const ordering = { ...options, queue, body, clock, log, refuse, waitingFor };
+  const order = options.rule && new Order({ ...ordering, ...options.rule });
   const laysAside = (): boolean => brokerLaysAside(knowledgeOf(internals, source));
   const failures = new Failures({ queue, retry, brokerLaysAside: laysAside, copies, answers, order, internals });
   const isRetriedByBroker = retry.broker !== undefined;
@@ -57,8 +71,9 @@ export function consumerParts(
     });
   // To look at the first delivery alone, an ordered consumer would have to leave the queue to the next in line.
   const isCautious = source.isCautious && order === undefined;
-  const intake: Intake = new Intake({ internals, ...source, ...options, isCautious, work, order, gate: resequencing });
-  return { copies, answers, order, resequencing, work, intake };
+  const parts = { work, order, gate: resequencing };
+  const intake: Intake = new Intake({ internals, ...source, ...options, topology, isCautious, ...parts });
+  return { copies, waitingCopies, answers, order, resequencing, work, intake };
 }
 
 function knowledgeOf({ options, topology }: RabbitInternals, { queue, isRaw, isQuorum }: Source): Knowledge {

@@ -109,6 +109,7 @@ export class QueueConsumer implements Consumer {
   readonly #internals: RabbitInternals;
   readonly #options: ResolvedConsumerOptions;
   readonly #copies: Copies;
+  readonly #waitingCopies: Copies;
   readonly #answers: Answers;
   readonly #order: Order | undefined;
   readonly #work: Work;
@@ -128,8 +129,10 @@ export class QueueConsumer implements Consumer {
     this.#internals = internals;
     this.#options = options;
     this.#onClosing = onClosing;
-    const { copies, answers, order, resequencing, work, intake } = consumerParts(internals, source, handler, options);
+    const parts = consumerParts(internals, source, handler, options);
+    const { copies, waitingCopies, answers, order, resequencing, work, intake } = parts;
     this.#copies = copies;
+    this.#waitingCopies = waitingCopies;
     this.#answers = answers;
     this.#order = order;
     this.#resequencing = resequencing;
@@ -185,19 +188,18 @@ export class QueueConsumer implements Consumer {
   health(): ConsumerHealth {
     const { phase, inHand, isQuarantined } = this.#intake;
     const { stuckHandlers } = this.#work;
-    const { unstored } = this.#copies;
     const health = {
       queue: this.queue,
       phase,
       inHand,
       quarantine: isQuarantined,
       stuckHandlers,
-      unstoredCopies: unstored,
+      unstoredCopies: this.#copies.unstored + this.#waitingCopies.unstored,
     };
     const order = this.#order;
     if (order !== undefined) {
-      const { delayedKeys, haltedKeys } = order;
-      return { ...health, order: { delayedKeys, haltedKeys } };
+      const { delayedKeys, haltedKeys, laidAside } = order;
+      return { ...health, order: { delayedKeys, haltedKeys, laidAside } };
     }
     return this.#resequencing?.halted === undefined ? health : { ...health, halted: true };
   }
@@ -226,7 +228,8 @@ export class QueueConsumer implements Consumer {
     this.#resequencing?.close();
     this.#work.unwatch();
     const farewell = effects.clock.deadline(Math.min(options.rpcTimeoutMs, 2_000));
-    await Promise.all([this.#copies.close(farewell), this.#answers.close(farewell)]);
+    const outlets = [this.#copies, this.#waitingCopies, this.#answers];
+    await Promise.all(outlets.map((outlet) => outlet.close(farewell)));
     consumers.delete(this);
   }
 }

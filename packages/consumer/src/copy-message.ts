@@ -8,12 +8,15 @@ import {
   EncodedMessage,
   type FailureReason,
   failureHeaders,
+  headerNames,
   type IncomingMessage,
+  iso,
   longestNetworkDelayMs,
   type OutgoingMessage,
   retryHeaderBytes,
   rungName,
   sentOnHeaders,
+  waitingName,
 } from '@surehop/core/internal';
 
 /** A message that failed, and how. */
@@ -111,6 +114,30 @@ export function sentOnCopy(
   const properties = propertiesOf(message, limits);
   const headers = sentOnHeaders(message.headers, properties, headerLimit(limits));
   return headers && outgoing(message, rungName(queue, rungMs), properties, headers);
+}
+
+/** More than the headers of any waiting message take. */
+const waitingHeaderBytes = 1_024;
+
+/**
+ * The copy of a message that waits for an earlier one of its key: as it is, with what is to be known when it comes back.
+ *
+ * @param notBefore in milliseconds since the Unix epoch; undefined where it waits for others only
+ */
+export function waitingCopy(
+  message: IncomingMessage,
+  queue: string,
+  waiting: HeaderTable,
+  notBefore: number | undefined,
+  limits: CopyLimits,
+): OutgoingMessage | undefined {
+  const properties = propertiesOf(message, limits);
+  const headers = sentOnHeaders(message.headers, properties, headerLimit(limits) - waitingHeaderBytes);
+  const time = notBefore === undefined ? {} : { [headerNames.notBefore]: iso(notBefore) };
+  return (
+    headers &&
+    outgoing(message, waitingName(queue), properties, { ...headers, [headerNames.waiting]: waiting, ...time })
+  );
 }
 
 const droppedHeaders = 'surehop-dropped-headers';

@@ -200,6 +200,7 @@ export class Intake {
     const { internals, order } = this.#options;
     const subscription = this.#newSubscription(session);
     this.#current = subscription;
+    order?.begin(session, subscription);
     try {
       await subscription.open(session);
       if (!subscription.isRetired) this.#opened(session, subscription);

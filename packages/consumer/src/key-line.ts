@@ -2,7 +2,9 @@ import type { HeaderTable } from '@surehop/core';
 import { type Attempts, type Cancel, type IncomingMessage, readAttempts } from '@surehop/core/internal';
 import { Backlog } from './backlog.ts';
 import type { Delivery, Turn } from './delivery.ts';
+import type { Keepsake } from './keepsakes.ts';
 import type { Settlement } from './settler.ts';
+import { LaidAside } from './waiting/laid-aside.ts';
 
 /**
  * What the messages of one key wait for. Only the first of them is ever at work.
@@ -23,6 +25,12 @@ export class KeyLine {
   /** Whose handler was left behind by a lost channel, and still runs. */
   ghost: KeyTurn | undefined;
   cancelDelay: Cancel | undefined;
+  /** How many of them are in the waiting queue: always the first ones. */
+  laid = 0;
+  /** Whose copy for the waiting queue is on its way. */
+  laying: KeyTurn | undefined;
+  /** How many wait in the work queue's prefetch for a first one that waits for its time, or for `release()`. */
+  held = 0;
 
   constructor(key: string) {
     this.key = key;
@@ -31,7 +39,7 @@ export class KeyLine {
 
 /** One delivery in the line of its key. */
 export class KeyTurn implements Turn {
-  readonly delivery: Delivery;
+  delivery: Delivery;
   readonly line: KeyLine;
   readonly body: unknown;
   message: IncomingMessage;
@@ -47,13 +55,30 @@ export class KeyTurn implements Turn {
   /** Its dead letter is stored, and so it is settled when its key is released. */
   halted: Settlement | undefined;
   isReleased = false;
+  isLaid: boolean;
 
   constructor(delivery: Delivery, line: KeyLine, body: unknown) {
     this.delivery = delivery;
+    this.isLaid = delivery instanceof LaidAside;
     this.line = line;
     this.body = body;
     this.message = delivery.message;
     this.attempts = readAttempts(delivery.message.headers);
+  }
+
+  /** For when it comes again: this process had it, and lives. */
+  keepsake(): Keepsake {
+    const { readyAt, halted, isReleased, excused } = this;
+    return { key: this.line.key, headers: this.message.headers, readyAt, halted, isReleased, excused: excused + 1 };
+  }
+
+  /** What was known of it before its channel was lost. */
+  recall({ headers, readyAt, halted, isReleased, excused }: Keepsake): void {
+    this.note(headers);
+    this.readyAt = readyAt;
+    this.halted = halted;
+    this.isReleased = isReleased;
+    this.excused = excused;
   }
 
   /** What its copy would say of its failures, where failed messages are copied. */

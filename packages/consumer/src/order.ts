@@ -1,5 +1,5 @@
-import type { HeaderTable, Logger } from '@surehop/core';
-import type { BodyRule, Clock, DecodedBody } from '@surehop/core/internal';
+import { DeadLetter, type HeaderTable, type Logger } from '@surehop/core';
+import type { BodyRule, DecodedBody, LinkSession } from '@surehop/core/internal';
 import { Arrivals } from './arrivals.ts';
 import { Backlog } from './backlog.ts';
 import { stillToWait, UnreadableBody } from './decide.ts';
@@ -9,6 +9,10 @@ import { type KeyLine, KeyTurn } from './key-line.ts';
 import { KeyLines } from './key-lines.ts';
 import { keyOf, type OrderBy } from './message-key.ts';
 import type { Settlement } from './settler.ts';
+import { LayingAside, type LayingAsideOptions } from './waiting/laying-aside.ts';
+import { Suspects } from './waiting/suspects.ts';
+import type { WaitingHost } from './waiting/waiting-host.ts';
+import type { WaitingQueue } from './waiting/waiting-queue.ts';
 
 /** What becomes of a key when one of its messages is in the dead-letter queue. */
 export type AfterDeadLetter = 'continue' | 'halt';
@@ -16,17 +20,25 @@ export type AfterDeadLetter = 'continue' | 'halt';
 export interface OrderRule {
   readonly orderBy: OrderBy<never>;
   readonly afterDeadLetter: AfterDeadLetter;
+  readonly mostHeld: number;
+  readonly mostWaiting: number;
 }
 
-export interface OrderOptions extends OrderRule {
+export interface OrderOptions extends OrderRule, LayingAsideOptions {
   readonly queue: string;
   readonly body: BodyRule | undefined;
   readonly prefetch: number;
   readonly handlerTimeoutMs: number;
-  readonly clock: Clock;
   readonly log: Logger;
-  /** It has no key, and so no order: to be laid aside. */
-  readonly onKeyless: (delivery: Delivery, error: UnreadableBody) => void;
+  /** It is to be a dead letter, and not handled: it has no key, and so no order, or it ends its processes. */
+  readonly refuse: (delivery: Delivery, error: Error) => void;
+  readonly waitingFor: (session: LinkSession, host: WaitingHost) => WaitingQueue;
+}
+
+/** Whose messages are in hand. */
+export interface Subscribed {
+  retire(): Promise<void>;
+  lose(cause: Error): void;
 }
 
 /** Who is told of what happens here. */
@@ -39,8 +51,9 @@ export interface OrderHost {
 
 /**
  * Which delivery may be started next where messages of one key are handled one after the other. A message that failed
- * stays in hand, unacknowledged, until its next attempt: whatever happens to this process, the broker has it before those
- * that come after it. Lives as long as its consumer; all that is in hand is of one channel.
+ * stays unacknowledged until its next attempt, in hand or in the waiting queue: whatever happens to this process, the
+ * broker has it before those that come after it. Lives as long as its consumer; all that is in hand is of one
+ * subscription.
  */
 export class Order {
   readonly #options: OrderOptions;
@@ -51,6 +64,11 @@ export class Order {
   readonly #offered = new Backlog<KeyLine>();
   /** Deliveries without a key whose dead letter is on its way. */
   readonly #dying = new Set<Delivery>();
+  readonly #laying: LayingAside;
+  readonly #suspects = new Suspects(() => this.#host?.onReady());
+  #waiting: WaitingQueue | undefined;
+  /** Handed out by the work queue before all is known that waits beside it. */
+  #early: Delivery[] = [];
   #atWork = 0;
   #host: OrderHost | undefined;
 
@@ -59,12 +77,31 @@ export class Order {
     this.#options = options;
     const onDecoded = (delivery: Delivery, decoded: DecodedBody<unknown>): void => this.#place(delivery, decoded);
     this.#arrivals = new Arrivals({ body, clock, limitMs: handlerTimeoutMs, onDecoded });
+    this.#laying = new LayingAside(options);
     this.#lines = new KeyLines(2 * prefetch);
     this.#keepsakes = new Keepsakes(2 * prefetch);
   }
 
   serve(host: OrderHost): void {
     this.#host = host;
+  }
+
+  /** A subscription begins, with a waiting queue of its own. */
+  begin(session: LinkSession, subscription: Subscribed): void {
+    const waiting = this.#options.waitingFor(session, {
+      onFound: (delivery) => this.#arrivals.add(delivery),
+      onKnown: () => this.#onKnown(),
+      onReady: () => this.#host?.onReady(),
+      onSettled: (delivery) => {
+        this.settled(delivery);
+        this.#host?.onReady();
+      },
+      onSucceeded: () => void subscription.retire(),
+      onLost: (cause) => subscription.lose(cause),
+    });
+    this.#waiting = waiting;
+    this.#laying.use(waiting);
+    this.#suspects.use(waiting);
   }
 
   /** Whether nothing is started that has not come to an end: what is in hand may be given back. */
@@ -87,13 +124,36 @@ export class Order {
     return this.#lines.inState('delayed').length;
   }
 
+  /** Messages in the waiting queue. */
+  get laidAside(): number {
+    return this.#waiting?.size ?? 0;
+  }
+
   /** How many of its deliveries say nothing about what it does to consumers. */
   excusedOf({ turn, message }: Delivery): number {
     return turn instanceof KeyTurn ? turn.excused : (this.#keepsakes.find(message.properties.messageId)?.excused ?? 0);
   }
 
+  /** The work queue has handed it out. */
   add(delivery: Delivery): void {
-    this.#arrivals.add(delivery);
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.isKnown) {
+      this.#admit(delivery);
+    } else {
+      this.#early.push(delivery);
+      waiting.activated();
+    }
+  }
+
+  #onKnown(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const delivery of early) this.#admit(delivery);
+  }
+
+  #admit(delivery: Delivery): void {
+    if (this.#waiting?.holds(delivery.message) === true) delivery.settle('ack');
+    else this.#arrivals.add(delivery);
   }
 
   /** Takes what is to be started; undefined when there is nothing. */
@@ -101,11 +161,16 @@ export class Order {
     const line = this.#offered.oldest;
     const turn = line?.turns.oldest;
     if (line === undefined || turn === undefined) return undefined;
+    if (!this.#suspects.mayStart(turn, this.#atWork)) return undefined;
     this.#offered.delete(line);
     line.state = 'at work';
-    turn.isRunning = true;
     turn.isAtWork = true;
     this.#atWork += 1;
+    if (this.#suspects.isDeadly(turn)) {
+      this.#options.refuse(turn.delivery, new DeadLetter('its handler has ended several processes'));
+      return this.next();
+    }
+    turn.isRunning = true;
     return turn.delivery;
   }
 
@@ -159,6 +224,7 @@ export class Order {
     if (turn === undefined) return;
     this.#rest(turn);
     turn.line.turns.delete(turn);
+    if (turn.isLaid) turn.line.laid -= 1;
     this.#offer(turn.line);
   }
 
@@ -177,8 +243,15 @@ export class Order {
     this.#offer(line);
   }
 
+  /** Sends what is settled of the waiting queue, and gives the rest of it back. Never rejects. */
+  async leaveWaiting(signal: AbortSignal): Promise<void> {
+    await this.#waiting?.close(signal);
+  }
+
   /** The channel of all that is in hand is gone: the broker has it back. */
-  clear(): void {
+  clear(reason: Error): void {
+    this.#waiting?.end(reason);
+    this.#early = [];
     this.#arrivals.clear();
     this.#offered.clear();
     this.#dying.clear();
@@ -187,6 +260,8 @@ export class Order {
       const first = line.turns.oldest;
       for (const turn of line.turns) this.#keep(turn);
       line.turns.clear();
+      line.laid = 0;
+      line.laying = undefined;
       if (first?.isRunning) line.ghost = first;
       this.#offer(line);
     }
@@ -194,16 +269,12 @@ export class Order {
 
   #keep(turn: KeyTurn): void {
     this.#rest(turn);
-    const { message, readyAt, halted, isReleased } = turn;
-    const { key } = turn.line;
-    const excused = turn.excused + 1; // this process lives
-    const kept = { key, headers: message.headers, readyAt, halted, isReleased, excused };
-    this.#keepsakes.keep(message.properties.messageId, kept);
+    this.#keepsakes.keep(turn.message.properties.messageId, turn.keepsake());
   }
 
   /** In the line of its key, or nowhere when it has none. */
   #place(delivery: Delivery, decoded: DecodedBody<unknown>): void {
-    const { orderBy, onKeyless } = this.#options;
+    const { orderBy, refuse } = this.#options;
     const { message } = delivery;
     let key: string;
     try {
@@ -212,7 +283,7 @@ export class Order {
     } catch (thrown) {
       this.#dying.add(delivery);
       const error = thrown instanceof UnreadableBody ? thrown : new UnreadableBody('invalid', thrown as Error);
-      onKeyless(delivery, error);
+      refuse(delivery, error);
       return;
     }
     const line = this.#lines.of(key);
@@ -220,7 +291,11 @@ export class Order {
     delivery.turn = turn;
     this.#recall(turn);
     line.turns.add(turn);
-    if (line.state !== 'free') return;
+    if (turn.isLaid) line.laid += 1;
+    if (line.state !== 'free') {
+      this.#laying.changed(line);
+      return;
+    }
     this.#offer(line);
     this.#host?.onReady();
   }
@@ -228,19 +303,10 @@ export class Order {
   /** What was known of it before its channel was lost, or was written into it before it came here. */
   #recall(turn: KeyTurn): void {
     const { clock } = this.#options;
-    const { message } = turn;
-    const kept = this.#keepsakes.take(message.properties.messageId);
-    if (kept !== undefined) {
-      turn.note(kept.headers);
-      turn.readyAt = kept.readyAt;
-      turn.halted = kept.halted;
-      turn.isReleased = kept.isReleased;
-      turn.excused = kept.excused;
-      return;
-    }
-    if (turn.attempts.notBefore === undefined) return;
+    const kept = this.#keepsakes.take(turn.message.properties.messageId);
     const waitMs = stillToWait(turn.attempts, clock.epochMs());
-    if (waitMs !== undefined) turn.readyAt = clock.now() + waitMs;
+    if (kept !== undefined) turn.recall(kept);
+    else if (waitMs !== undefined) turn.readyAt = clock.now() + waitMs;
   }
 
   /** The only writer of a line's state, but for what is started. */
@@ -267,12 +333,14 @@ export class Order {
       line.state = 'offered';
       this.#offered.add(line);
     }
+    this.#laying.changed(line);
   }
 
   #rest(turn: KeyTurn): void {
     if (!turn.isAtWork) return;
     turn.isAtWork = false;
     this.#atWork -= 1;
+    this.#suspects.survived(turn);
   }
 
   /** Undefined for one that is not in hand. */

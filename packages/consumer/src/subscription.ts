@@ -91,8 +91,7 @@ export class Subscription implements Origin, Slots, Entrance {
       await channel.prefetch(prefetch, this.#deadline());
       if (!this.isRetired && !this.#isOver) await channel.consume(queue, tag, this.#deadline(), notOfAStream);
     } catch (thrown) {
-      this.#end({ kind: 'lost', cause: thrown as Error });
-      this.#abandonChannel();
+      this.lose(thrown as Error);
       throw thrown;
     }
   }
@@ -209,6 +208,12 @@ export class Subscription implements Origin, Slots, Entrance {
     return this.#gone.signal;
   }
 
+  /** What belongs to it was lost, and so it is of no use. */
+  lose(cause: Error): void {
+    this.#end({ kind: 'lost', cause });
+    this.#abandonChannel();
+  }
+
   #listeners(): ChannelListeners {
     return {
       onConfirm: () => undefined,
@@ -266,17 +271,12 @@ export class Subscription implements Origin, Slots, Entrance {
 
   /** Takes out what is started next. */
   #takeNext(): Delivery | undefined {
-    const { order } = this.#options;
+    const { order, isMarked, isCalm } = this.#options;
     if (order !== undefined) return order.next();
-    const next = this.#isFinishing ? this.#nextToFinish : this.#unstarted.oldest;
+    const isCalmNow = (): boolean => this.#isQuiet && this.#receipts.areComplete && isCalm();
+    const next = this.#isFinishing ? nextToFinish(this.#unstarted, isMarked, isCalmNow()) : this.#unstarted.oldest;
     if (next !== undefined) this.#unstarted.delete(next);
     return next;
-  }
-
-  get #nextToFinish(): Delivery | undefined {
-    const { isMarked, isCalm } = this.#options;
-    const isCalmNow = this.#isQuiet && this.#receipts.areComplete && isCalm();
-    return nextToFinish(this.#unstarted, isMarked, isCalmNow);
   }
 
   /**
@@ -317,6 +317,7 @@ export class Subscription implements Origin, Slots, Entrance {
 
   async #close(signal: AbortSignal): Promise<void> {
     if (this.#isOver) return;
+    await this.#options.order?.leaveWaiting(signal);
     this.#settler?.flush();
     const waitMs = this.#settler?.closeSafeInMs ?? 0;
     if (waitMs > 0) await sleep(this.#options.clock, waitMs, signal).catch(() => undefined);
@@ -330,7 +331,7 @@ export class Subscription implements Origin, Slots, Entrance {
     const reason = channelGone(end);
     this.#unstarted.clear();
     this.#options.gate?.lost(this);
-    this.#options.order?.clear();
+    this.#options.order?.clear(reason);
     this.#settler?.drop();
     this.#gone.abort(reason);
     for (const running of this.#running) running.abandon(reason);

@@ -18,6 +18,7 @@ export const headerNames = {
   routingKey: 'surehop-routing-key',
   streamOffset: 'surehop-stream-offset',
   reader: 'surehop-reader',
+  waiting: 'surehop-waiting',
 } as const;
 
 /** One earlier failure. */

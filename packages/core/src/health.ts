@@ -47,6 +47,8 @@ export interface ConsumerOrderHealth {
   readonly delayedKeys: number;
   /** Keys that wait for `release()`. */
   readonly haltedKeys: readonly string[];
+  /** Messages in the waiting queue, those on their way there included. */
+  readonly laidAside: number;
 }
 
 export interface ReaderHealth {

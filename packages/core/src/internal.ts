@@ -64,6 +64,7 @@ export {
   type FailureReason,
   failureHeaders,
   isBrokerHeader,
+  iso,
   readAttempts,
   sentOnHeaders,
 } from './failure-headers.ts'; // consumer, dead-letters
@@ -75,7 +76,7 @@ export type { LinkSession } from './link-session.ts'; // publisher, consumer
 export { LinkedList, type Place } from './linked-list.ts'; // publisher, consumer
 export { defaultLogger, errorFields, guardedLogger } from './logger.ts'; // publisher, consumer, outbox
 export { headerOf, type IncomingMessage, type OutgoingMessage } from './message.ts'; // publisher, consumer, dead-letters, testing
-export { deadLetterName, retryExchangeName, rungName } from './names.ts'; // consumer, dead-letters, cli
+export { deadLetterName, retryExchangeName, rungName, waitingName } from './names.ts'; // consumer, dead-letters, cli
 export {
   boolean,
   functionOption,
@@ -104,6 +105,7 @@ export {
   smallestRung,
   streamTopology,
   type Topology,
+  waitingTopology,
 } from './topology.ts'; // publisher, consumer, dead-letters, cli
 export { topologyFault } from './topology-fault.ts'; // cli
 export { callUser } from './user-callback.ts'; // dead-letters

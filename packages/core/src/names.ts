@@ -15,12 +15,17 @@ export function deadLetterName(queue: string): string {
   return `${queue}.dead-letter`;
 }
 
+/** The queue in which messages wait for an earlier one of their key. */
+export function waitingName(queue: string): string {
+  return `${queue}.waiting`;
+}
+
 /** `existing queue`: one that is only consumed, so that its own name may be any that the broker took. */
 export type EntityKind = 'queue' | 'exchange' | 'stream' | 'existing queue';
 
 const longestNameBytes = 255;
 const delayPrefix = 'surehop.delay.';
-const ownSuffix = /\.retry(\.\d+)?$|\.dead-letter$/;
+const ownSuffix = /\.retry(\.\d+)?$|\.dead-letter$|\.waiting$/;
 
 /**
  * Refuses a name that the broker would refuse or change, or that could meet one which the SDK derives from another queue's.
@@ -38,7 +43,10 @@ export function checkEntityName(kind: EntityKind, name: unknown, longestSuffix: 
   }
   if (name.startsWith('amq.')) invalid(`${named}: names that begin with amq. belong to the broker`, code);
   if (kind !== 'existing queue' && ownSuffix.test(name)) {
-    invalid(`${named}: a name must not end in .retry, .retry.<number> or .dead-letter; these are derived names`, code);
+    invalid(
+      `${named}: a name must not end in .retry, .retry.<number>, .dead-letter or .waiting; these are derived names`,
+      code,
+    );
   }
   if (kind !== 'existing queue' && name.startsWith(delayPrefix)) {
     invalid(`${named}: names that begin with ${delayPrefix} belong to the delay network`, code);

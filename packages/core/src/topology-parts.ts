@@ -16,12 +16,15 @@ export interface Topology {
 /** A message that dies in a quorum queue leaves it only once its next queue has confirmed it. */
 export const safeDeath: HeaderTable = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
 
+/** Of a queue whose messages are handed out and given back as often as need be; -1 would mean 0 on RabbitMQ 3.10. */
+export const neverDies: HeaderTable = { 'x-delivery-limit': 2 ** 31 - 1 };
+
 /** The queue for dead letters of this name, as every contract has one. */
 export function deadLetterQueue(name: string): QueueDeclaration {
   return {
     name,
-    // The largest limit there is, so that looking at dead letters drops none; -1 would mean 0 on RabbitMQ 3.10.
-    arguments: { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish', 'x-delivery-limit': 2 ** 31 - 1 },
+    // Looking at dead letters drops none.
+    arguments: { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish', ...neverDies },
   };
 }
 

@@ -2,10 +2,10 @@ import { type ExchangeContract, longestSuffix, type QueueContract } from './cont
 import { delayWay } from './delay-network.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './driver.ts';
 import type { HeaderTable } from './message.ts';
-import { checkEntityName, deadLetterName, retryExchangeName, rungName } from './names.ts';
+import { checkEntityName, deadLetterName, retryExchangeName, rungName, waitingName } from './names.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { StreamContract } from './stream-contract.ts';
-import { deadLetterQueue, joined, safeDeath, type Topology } from './topology-parts.ts';
+import { deadLetterQueue, joined, neverDies, safeDeath, type Topology } from './topology-parts.ts';
 
 export { deadLetterQueue, joined, type Topology } from './topology-parts.ts';
 
@@ -54,6 +54,18 @@ export function rawQueueTopology(queue: string, retry: RetryPolicy): Topology {
 /** One more rung, for a `RetryLater` that no rung of the contract fits. The queue's own topology must stand already. */
 export function rungTopology(queue: string, delayMs: number): Topology {
   return { exchanges: [], queues: [rung(queue, delayMs)], bindings: [], existing: [] };
+}
+
+/** Where messages wait for an earlier one of their key. The queue's own topology must stand already. */
+export function waitingTopology(queue: string): Topology {
+  const args = {
+    'x-queue-type': 'quorum',
+    'x-single-active-consumer': true,
+    'x-dead-letter-exchange': deadLetterName(queue),
+    ...safeDeath,
+    ...neverDies,
+  };
+  return { exchanges: [], queues: [{ name: waitingName(queue), arguments: args }], bindings: [], existing: [] };
 }
 
 /** The smallest delay that is long enough, else the longest; undefined when there is none. All in milliseconds. */

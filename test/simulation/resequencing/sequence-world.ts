@@ -84,7 +84,7 @@ export class SequenceWorld {
     const { seed, latencyMs, concurrency } = this.#plan;
     this.#begun += 1;
     const name = `consumer-${this.#begun}`;
-    const bounds = { unconfirmed: 0, unsettled: concurrency + maxBuffered };
+    const bounds = { unconfirmed: 0, unsettled: concurrency + maxBuffered, laidAside: 0 };
     const observer = new Observer((violation) => this.#violations.add(`${name}: ${violation}`), bounds);
     const process = new SimulatedProcess({ name, seed, clock: this.#clock, broker: this.#broker, latencyMs, observer });
     this.#processes[index] = process;

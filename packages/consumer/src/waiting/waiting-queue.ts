@@ -1,0 +1,348 @@
+import {
+  asError,
+  type Cancel,
+  type Clock,
+  errorFields,
+  type IncomingMessage,
+  type LinkSession,
+  type RabbitInternals,
+  waitingName,
+} from '@surehop/core/internal';
+import type { Copies } from '../copies.ts';
+import { type CopyLimits, waitingCopy } from '../copy-message.ts';
+import type { Delivery } from '../delivery.ts';
+import { deliveryCountOf } from '../quarantine.ts';
+import type { Settlement } from '../settler.ts';
+import { LaidAside } from './laid-aside.ts';
+import { Leftovers } from './leftovers.ts';
+import { StartNotes } from './start-notes.ts';
+import { WaitingChannel } from './waiting-channel.ts';
+import type { WaitingHost } from './waiting-host.ts';
+import { copyName, readWaitingNote, unwrapped, type WaitingNote, waitingNote, waitingSign } from './waiting-message.ts';
+
+export interface WaitingQueueOptions {
+  readonly queue: string;
+  /** Of the subscription that it serves. */
+  readonly session: LinkSession;
+  readonly internals: RabbitInternals;
+  readonly copies: Copies;
+  /** Names its consumer, which lives longer. */
+  readonly member: string;
+  readonly opening: number;
+  readonly host: WaitingHost;
+}
+
+/** How often somebody who is handed nothing looks whether a process has left messages here, in milliseconds. */
+const lookEveryMs = 5_000;
+
+/** How often a marker is sent anew until it comes: who was here before may have taken it. */
+const markAgainMs = 5_000;
+
+/**
+ * The queue in which messages wait for earlier ones of their key, as one subscription of the work queue uses it.
+ *
+ *   idle ──first delivery──▶ looking ──nothing is there──▶ unused ──first copy──▶ known
+ *    │                          └──something is──▶ reading ──our marker──▶ known
+ *    └──left by somebody──▶ minding ──first delivery──▶ reading
+ *            idle ◀──emptied──┘
+ *
+ * Whoever is handed the work queue's messages handles none before it knows all that waits here. Everything here is of the
+ * single active consumer, that is of one process. What somebody lays aside who is no longer handed anything comes behind
+ * the marker, and its original is the work queue's again.
+ */
+export class WaitingQueue {
+  readonly #options: WaitingQueueOptions;
+  /** Names this opening in what it sends. */
+  readonly #id: string;
+  readonly #channel: WaitingChannel;
+  readonly #gone = new AbortController();
+  readonly gone: AbortSignal = this.#gone.signal;
+  /** Whether all that was here before is in hand. */
+  isRead = false;
+  readonly #leftovers = new Leftovers();
+  readonly #notes = new StartNotes();
+  /** What this opening has sent and has not come back, by the name of the copy. */
+  readonly #sent = new Map<string, LaidAside>();
+  /** Those whose notes may still come. */
+  readonly #noted = new Set<string>();
+  #state: 'idle' | 'looking' | 'unused' | 'reading' | 'minding' | 'known' | 'over' = 'idle';
+  #size = 0;
+  #copies = 0;
+  #cancelLook: Cancel | undefined;
+  #cancelMark: Cancel | undefined;
+
+  constructor(options: WaitingQueueOptions) {
+    const { queue, session, internals, member, opening } = options;
+    const { effects, options: settings } = internals;
+    this.#options = options;
+    this.#id = `${member}.${opening}`;
+    this.#channel = new WaitingChannel({
+      name: waitingName(queue),
+      tag: this.#id,
+      session,
+      clock: effects.clock,
+      rpcTimeoutMs: settings.rpcTimeoutMs,
+      onDelivery: (message) => this.#onDelivery(message),
+      onLost: (cause) => this.#lost(cause),
+    });
+    this.#lookLater(0);
+  }
+
+  /** Messages that are laid aside, or on their way there. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether what the work queue hands out may be started. */
+  get isKnown(): boolean {
+    return this.#state === 'known' || this.#state === 'unused';
+  }
+
+  /** The work queue has handed out a message. */
+  activated(): void {
+    if (this.#state === 'minding') this.#read('marker');
+    if (this.#state === 'idle') this.#attempt(() => this.#lookFirst());
+  }
+
+  /** Whether this delivery of the work queue is laid aside already: its process died before it had acknowledged it. */
+  holds(message: IncomingMessage): boolean {
+    return this.#leftovers.holds(message);
+  }
+
+  /**
+   * Has a copy stored here. False when it cannot be, and nothing happens then.
+   *
+   * @param onEnd told what takes the delivery's place once the copy is stored; undefined when it cannot be. Never in this call
+   */
+  lay(
+    delivery: Delivery,
+    message: IncomingMessage,
+    notBefore: number | undefined,
+    onEnd: (laid: LaidAside | undefined) => void,
+  ): boolean {
+    const { queue, copies } = this.#options;
+    // Without an id, its original could not be told from it.
+    if (!this.isKnown || !message.properties.messageId) return false;
+    const { exchange, routingKey } = message;
+    const note: WaitingNote = { by: this.#id, kind: 'copy', number: this.#copies + 1, exchange, routingKey, of: '' };
+    const copy = waitingCopy(message, queue, waitingNote(note), notBefore, this.#limits);
+    if (copy === undefined) return false;
+    this.#copies += 1;
+    this.#size += 1;
+    const laid = new LaidAside(message, 0, note, this);
+    this.#sent.set(laid.name, laid);
+    copies.sendSimply(copy, delivery.gone, delivery, ({ status }) => onEnd(this.#onSent(laid, status)), laid);
+    this.#state = 'known';
+    if (!this.#channel.isConsuming) this.#attempt(() => this.#channel.consume());
+    return true;
+  }
+
+  /** Does nothing when it was settled before, or this is over. */
+  settle(laid: LaidAside, settlement: Settlement): void {
+    if (this.#state === 'over' || laid.settlement !== undefined) return;
+    laid.settlement = settlement;
+    this.#size -= 1;
+    this.#settleHere(laid);
+    this.forgetNotes(laid);
+    this.#options.host.onSettled(laid);
+    if (this.#state === 'minding' && this.#size === 0) this.#attempt(() => this.#leave());
+  }
+
+  /** Stores that its handling begins. */
+  note({ name }: LaidAside, onStored: () => void): void {
+    this.#noted.add(name);
+    this.#send({ by: this.#options.member, kind: 'start', of: name }, onStored);
+  }
+
+  /** How many processes have ended while it was handled, as far as is noted. */
+  deathsOf({ name }: LaidAside): number {
+    return this.#notes.deathsOf(name);
+  }
+
+  /** Its handling has come to an end. */
+  forgetNotes({ name }: LaidAside): void {
+    this.#noted.delete(name);
+    for (const tag of this.#notes.take(name)) this.#channel.settle(tag, 'ack');
+  }
+
+  /** Resolves once the broker has read all that was settled. Never rejects; not at all when this is over before. */
+  received(): Promise<void> {
+    return new Promise((resolve) => this.#attempt(() => this.#channel.received().then(resolve)));
+  }
+
+  /** Sends what is settled, leaves the broker the time to take it, gives the rest back. Never rejects. */
+  async close(signal: AbortSignal): Promise<void> {
+    if (this.#state === 'over') return;
+    this.#stopTimers();
+    await this.#channel.flush(signal);
+    this.end(new Error('closed'), signal);
+    await this.#channel.close(signal);
+  }
+
+  /** What is in hand is the broker's again. */
+  end(reason: Error, signal?: AbortSignal): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#stopTimers();
+    this.#gone.abort(reason);
+    void this.#channel.close(signal);
+  }
+
+  #onSent(laid: LaidAside, status: 'stored' | 'gone' | 'impossible'): LaidAside | undefined {
+    if (status === 'stored') return laid;
+    if (laid.settlement === undefined) this.#size -= 1;
+    laid.settlement = 'ack'; // should it come after all
+    return undefined;
+  }
+
+  #know(state: 'known' | 'unused'): void {
+    this.#state = state;
+    this.isRead = true;
+    this.#stopTimers();
+    this.#lookLater();
+    this.#options.host.onKnown();
+  }
+
+  /** What was sent before it comes before it. */
+  #read(kind: 'marker' | 'mark'): void {
+    if (kind === 'marker') this.#state = 'reading';
+    this.#cancelMark?.();
+    this.#send({ by: this.#id, kind });
+    this.#cancelMark = this.#clock.setTimeout(() => this.#read(kind), markAgainMs);
+  }
+
+  #send(note: Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>, onStored: () => void = () => undefined): void {
+    const { queue, copies, internals } = this.#options;
+    const sign = waitingSign(queue, note, internals.effects.newId());
+    const onSent = (status: 'stored' | 'gone' | 'impossible'): void => {
+      if (status === 'stored') onStored();
+      else if (status === 'impossible') this.#lost(new Error(`nothing can be sent to "${waitingName(queue)}"`));
+    };
+    copies.sendSimply(sign, this.gone, sign, (sent) => onSent(sent.status), sign);
+  }
+
+  #onDelivery(message: IncomingMessage): void {
+    const { deliveryTag } = message;
+    this.#channel.delivered(deliveryTag);
+    const note = readWaitingNote(message);
+    if (this.#state === 'idle')
+      this.#channel.settle(deliveryTag, 'return'); // it has left
+    else if (note.kind === 'start') this.#onNote(deliveryTag, note);
+    else if (note.kind !== 'copy') this.#onMarker(deliveryTag, note);
+    else if (note.by === this.#id) this.#onOwn(deliveryTag, note);
+    else if (this.isKnown || this.#leftovers.hasSeen(note)) this.#channel.settle(deliveryTag, 'ack');
+    else this.#found(message, note);
+  }
+
+  #onMarker(tag: number, { by, kind }: WaitingNote): void {
+    this.#channel.settle(tag, 'ack');
+    if (by === this.#id) {
+      this.isRead = true;
+      if (this.#state === 'reading') this.#know('known');
+      else if (this.#state === 'minding') this.#cancelMark?.();
+      this.#options.host.onReady();
+    } else if (kind === 'marker' && (this.#state === 'minding' || this.isKnown)) {
+      this.#options.host.onSucceeded();
+    }
+  }
+
+  #onNote(tag: number, { by, of }: WaitingNote): void {
+    const isOwn = by === this.#options.member;
+    if (isOwn && !this.#noted.has(of)) this.#channel.settle(tag, 'ack');
+    else this.#notes.add(of, tag, isOwn);
+  }
+
+  #onOwn(tag: number, note: WaitingNote): void {
+    const laid = this.#sent.get(copyName(note));
+    this.#sent.delete(copyName(note));
+    // Sent twice, since its confirm was late: the first one counts.
+    if (laid === undefined) {
+      this.#channel.settle(tag, 'ack');
+    } else {
+      laid.tag = tag;
+      this.#settleHere(laid);
+    }
+  }
+
+  /** Once it has come and is settled. */
+  #settleHere({ tag, settlement }: LaidAside): void {
+    if (tag !== undefined && settlement !== undefined) this.#channel.settle(tag, settlement);
+  }
+
+  #found(message: IncomingMessage, note: WaitingNote): void {
+    const laid = new LaidAside(unwrapped(message, note), deliveryCountOf(message), note, this);
+    laid.tag = message.deliveryTag;
+    this.#size += 1;
+    this.#leftovers.add(laid.message, note);
+    this.#options.host.onFound(laid);
+  }
+
+  /** Others may not have come to what is theirs, and will not while nothing is handed to them. */
+  #lookLater(delayMs = lookEveryMs): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    if (!['idle', 'unused', 'minding'].includes(this.#state)) return;
+    this.#cancelLook = this.#clock.setTimeout(() => this.#attempt(() => this.#look()), delayMs);
+  }
+
+  async #lookFirst(): Promise<void> {
+    this.#state = 'looking';
+    const isUsed = await this.#channel.isUsed();
+    if (this.#state !== 'looking') return;
+    if (!isUsed) return this.#know('unused');
+    this.#read('marker');
+    await this.#channel.consume();
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#state;
+    if (before === 'minding') return this.#size === 0 ? this.#leave() : this.#lookLater();
+    const isLeft = await this.#channel.isLeft();
+    if (this.#state !== before) return;
+    if (!isLeft) return this.#lookLater();
+    // It was empty when we began: what is here now must be handled before anything else.
+    if (before === 'unused') throw new Error('there are messages that nobody takes');
+    this.#state = 'minding';
+    this.isRead = false;
+    this.#lookLater();
+    this.#read('mark');
+    await this.#channel.consume();
+  }
+
+  /** Nothing is left: whoever is handed the work queue's messages is not to wait for us. */
+  async #leave(): Promise<void> {
+    this.#state = 'idle';
+    this.#stopTimers();
+    this.#lookLater();
+    await this.#channel.cancel();
+  }
+
+  #attempt(step: () => Promise<void>): void {
+    step().catch((thrown: unknown) => this.#lost(asError(thrown)));
+  }
+
+  #lost(cause: Error): void {
+    if (this.#state === 'over') return;
+    const { internals, queue, host } = this.#options;
+    const fields = { queue: waitingName(queue), ...errorFields(cause) };
+    internals.log.warn(fields, 'the waiting queue was lost; everything is taken anew');
+    host.onLost(cause);
+  }
+
+  #stopTimers(): void {
+    this.#cancelLook?.();
+    this.#cancelMark?.();
+    this.#cancelLook = undefined;
+    this.#cancelMark = undefined;
+  }
+
+  get #limits(): CopyLimits {
+    const { internals, session } = this.#options;
+    const { frameMax } = internals.publishLink.session ?? session;
+    return { frameMax, newId: () => internals.effects.newId() };
+  }
+
+  get #clock(): Clock {
+    return this.#options.internals.effects.clock;
+  }
+}
