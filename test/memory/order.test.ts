@@ -1,54 +1,8 @@
 import { type ConsumerOptions, createConsumer, DeadLetter, defineQueue, RetryLater } from '@surehop/consumer';
-import { createTestBroker, eventually, type TestBroker } from '@surehop/testing';
+import { createTestBroker, eventually } from '@surehop/testing';
 import { describe, expect, test } from 'vitest';
-import { keepingLogger } from '../connection/lines.ts';
 import { gate } from '../consuming/stage.ts';
-
-interface Step {
-  readonly account: string;
-  readonly step: number;
-}
-
-const steps = defineQueue<Step>('steps', { singleActiveConsumer: true, retry: { delaysMs: [1_000, 60_000] } });
-const silent = { log: keepingLogger().log };
-const byAccount: ConsumerOptions<Step> = { orderBy: ({ body }) => body.account };
-
-/** `a1 a2 b1`: the first and second step of account a, the first of b. */
-function send(broker: TestBroker, text: string): void {
-  for (const one of text.split(' ')) {
-    broker.publish(
-      '',
-      'steps',
-      { account: one.slice(0, 1), step: Number(one.slice(1)) },
-      { properties: { messageId: one } },
-    );
-  }
-}
-
-/** What was started so far, with the attempt where it is not the first. */
-async function consuming(
-  broker: TestBroker,
-  handle: (step: string, attempt: number) => unknown = () => undefined,
-  options: ConsumerOptions<Step> = byAccount,
-) {
-  const seen: string[] = [];
-  const rabbit = await broker.connect(silent);
-  const consumer = await createConsumer(
-    rabbit,
-    steps,
-    ({ body, attempt }) => {
-      const step = `${body.account}${body.step}`;
-      seen.push(attempt === 1 ? step : `${step}/${attempt}`);
-      return handle(step, attempt);
-    },
-    options,
-  );
-  return { seen, consumer, rabbit };
-}
-
-const failTwice = (step: string, attempt: number): void => {
-  if (step === 'a1' && attempt < 3) throw new Error('not yet');
-};
+import { byAccount, consuming, failTwice, type Step, send, silent } from './steps.ts';
 
 describe('messages of one key', () => {
   test('are handled one after the other, those of different keys side by side', async () => {
@@ -337,6 +291,9 @@ describe('createConsumer()', () => {
   test('refuses options that make no sense', async () => {
     await expect(refused({ orderBy: 'a' as never })).rejects.toThrow(/orderBy must be a function/);
     await expect(refused({ afterDeadLetter: 'halt' })).rejects.toThrow(/no meaning without orderBy/);
+    await expect(refused({ mostHeld: 5 })).rejects.toThrow(/mostHeld has no meaning without orderBy/);
+    await expect(refused({ orderBy: () => 'a', mostHeld: -1 })).rejects.toThrow(/mostHeld/);
+    await expect(refused({ orderBy: () => 'a', mostWaiting: 60_001 })).rejects.toThrow(/mostWaiting/);
     await expect(refused({ orderBy: () => 'a', afterDeadLetter: 'stop' as never })).rejects.toThrow(/afterDeadLetter/);
   });
 });

@@ -245,6 +245,39 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'waiting-original-acked-before-its-copy',
+    file: 'consumer/src/waiting/laying-aside.ts',
+    changes: [['line.laying = turn;\n  }', "{ line.laying = turn; delivery.settle('ack'); }\n  }"]],
+  },
+  {
+    name: 'last-laid-aside-first',
+    file: 'consumer/src/waiting/laying-aside.ts',
+    changes: [
+      ['const turn = line.turns.at(line.laid);', 'const turn = line.turns.at(line.turns.size - 1);'],
+      ['line.turns.at(line.laid) !== turn', '![...line.turns].includes(turn)'],
+    ],
+  },
+  {
+    name: 'work-queue-before-waiting-queue',
+    file: 'consumer/src/order.ts',
+    changes: [['this.#early.push(delivery);', 'this.#admit(delivery);']],
+  },
+  {
+    name: 'marker-not-awaited',
+    file: 'consumer/src/waiting/waiting-queue.ts',
+    changes: [["this.#read('marker');\n    await", "this.#know('known');\n    await"]],
+  },
+  {
+    name: 'waiting-queue-left-behind',
+    file: 'consumer/src/waiting/waiting-queue.ts',
+    changes: [['if (!isLeft) return this.#lookLater();', 'if (isLeft || !isLeft) return this.#lookLater();']],
+  },
+  {
+    name: 'suspects-handled-beside-others',
+    file: 'consumer/src/waiting/suspects.ts',
+    changes: [['if (this.isDeadly(turn)) return true;', 'if (turn !== undefined) return true;']],
+  },
+  {
     name: 'no-quarantine',
     foundBy: 25,
     file: 'consumer/src/caution.ts',
