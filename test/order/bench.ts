@@ -6,6 +6,7 @@
 //   npm run bench:order -- --minute     one round in which the key fails for a minute, at 2,000 messages per second
 //   npm run bench:order -- --minute --rate 5000    at another rate
 //   npm run bench:order -- --quick      one round, a fifth of the messages
+//   npm run bench:order -- --held 0     with so many that may wait in hand, instead of the consumer's default
 import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     minute: { type: 'boolean', default: false },
     rate: { type: 'string', default: '2000' },
     rounds: { type: 'string', default: '5' },
+    held: { type: 'string' },
   },
 });
 const keys = 1_000;
@@ -39,6 +41,7 @@ const messages = values.quick ? 20_000 : 100_000;
 const concurrency = 100;
 const text = 'x'.repeat(230); // 256 bytes of JSON
 const orderBy = ({ body }: { readonly body: Item }): number => body.key;
+const inOrder = { concurrency, orderBy, ...(values.held !== undefined && { mostHeld: Number(values.held) }) };
 
 /** One way to publish and to consume. */
 interface Way {
@@ -56,11 +59,11 @@ const unordered: Way = {
 };
 const ordered: Way = {
   queueFor: () => steps,
-  consume: (rabbit, handler) => createConsumer(rabbit, steps, handler, { concurrency, orderBy }),
+  consume: (rabbit, handler) => createConsumer(rabbit, steps, handler, inOrder),
 };
 const partitioned: Way = {
   queueFor: (key) => parts.queueFor(key),
-  consume: (rabbit, handler) => createPartitionedConsumer(rabbit, parts, handler, { concurrency, orderBy }),
+  consume: (rabbit, handler) => createPartitionedConsumer(rabbit, parts, handler, inOrder),
 };
 
 async function publishAll(rabbit: Rabbit, way: Way, count: number): Promise<void> {
