@@ -1,7 +1,8 @@
 import { isSurehopError } from '@surehop/publisher';
 import type { MemoryBroker } from '@surehop/testing/internal';
+import { poisonKills } from './plan.ts';
 import type { SimulatedProcess } from './process.ts';
-import { deadLetterQueue, type Scene, workQueue } from './scene.ts';
+import { deadLetterQueue, type Scene, waitingQueue, workQueue } from './scene.ts';
 
 /** How long an answer may be on its way once nothing befalls any more: the longest waits between two connects, and RPCs that time out. */
 const answeredWithinMs = 40_000;
@@ -59,12 +60,17 @@ export class AnswerBook {
     return true;
   }
 
+  /** Of what ends each process, no handler says anything. */
+  #isPoison(id: string): boolean {
+    return this.#scene.plan.messages.some(({ number, kills }) => id.startsWith(`${number}.`) && kills === poisonKills);
+  }
+
   #deadLettered({ id }: Call, { cause, message }: Error): void {
     this.#scene.exercise('request: dead-lettered');
     const letters = this.#broker.queues().includes(deadLetterQueue) ? this.#broker.messages(deadLetterQueue) : [];
     const letter = letters.find(({ properties }) => properties.messageId === id);
     if (letter === undefined) this.#scene.violate(`${id} is told to be dead-lettered, and is not: ${message}`);
-    const isOwn = isSurehopError(cause, 'SUREHOP_HANDLER_TIMEOUT') || isErrorOf(id, cause);
+    const isOwn = isSurehopError(cause, 'SUREHOP_HANDLER_TIMEOUT') || isErrorOf(id, cause) || this.#isPoison(id);
     if (!isOwn) this.#scene.violate(`${id} was rejected with what its handler has not thrown: ${String(cause)}`);
   }
 
@@ -89,7 +95,10 @@ export class AnswerBook {
     const handlings = this.#handlings.get(id) ?? [];
     const last = handlings.at(-1);
     if (last === undefined || !handlings.every(({ process }) => process.isAlive)) return false;
-    const isAcknowledged = this.#broker.messages(workQueue).every(({ properties }) => properties.messageId !== id);
+    const held = [workQueue, waitingQueue].filter((name) => this.#broker.queues().includes(name));
+    const isAcknowledged = held.every((name) =>
+      this.#broker.messages(name).every(({ properties }) => properties.messageId !== id),
+    );
     return isAcknowledged && clock.now() > Math.max(last.at, this.#calmAt) + answeredWithinMs;
   }
 }

@@ -1,3 +1,4 @@
+import type { HeaderTable } from '@surehop/core';
 import type { IncomingMessage, OutgoingMessage } from '@surehop/core/internal';
 import { isReplyQueue, waitingQueue } from './scene.ts';
 
@@ -105,23 +106,28 @@ export class Observer {
     this.#channels.delete(channel);
   }
 
-  delivered(channel: Channel, { deliveryTag, properties, routingKey, consumerTag }: IncomingMessage): void {
+  delivered(channel: Channel, message: IncomingMessage): void {
+    const { deliveryTag, properties, routingKey, consumerTag, headers } = message;
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
     const isAnswer = isReplyQueue(routingKey);
     const isLaidAside = routingKey === waitingQueue;
     const { messageId = '', correlationId = '' } = properties;
     if (isAnswer) this.#answered.add(correlationId);
-    // What another process has laid aside is stored: its original may be acknowledged for that.
-    if (isLaidAside && !this.#laidAside.has(messageId)) this.handled(messageId);
+    // What is laid aside is stored: its original may be acknowledged for that, however often that comes.
+    if (isLaidAside) this.handled(messageId);
     // An answer need not be earned.
     channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : messageId, isLaidAside, consumerTag });
-    if (isLaidAside) this.#countLaidAside();
+    if (isLaidAside) this.#countLaidAside(headers);
     else if (!isAnswer) this.#countUnsettled(channel, consumerTag);
   }
 
-  #countLaidAside(): void {
+  /** Markers and notes not counted. */
+  #countLaidAside({ 'surehop-waiting': note }: HeaderTable): void {
+    if ((note as HeaderTable | undefined)?.kind !== 'copy') return;
     let count = 0;
-    for (const { unsettled } of this.#channels) for (const one of unsettled.values()) if (one.isLaidAside) count += 1;
+    for (const { unsettled } of this.#channels) {
+      for (const { isLaidAside, id } of unsettled.values()) if (isLaidAside && ownId.test(id)) count += 1;
+    }
     if (count > this.#bounds.laidAside) this.#violates(`${count} laid aside at once`);
   }
 

@@ -262,7 +262,10 @@ export class World {
     settlePromises();
     for (let next = clock.nextAt; !isOver(); next = clock.nextAt) {
       if (next === undefined || next > limitMs || this.#steps >= maxSteps) {
-        this.#scene.violate(`${what} has not ended after ${clock.now()} ms and ${this.#steps} steps`);
+        const spent = `${Math.round(clock.now())} ms and ${this.#steps} steps`;
+        this.#scene.violate(
+          `${what} has not ended after ${spent}; left in queues: ${this.#left.join(', ') || 'nothing'}`,
+        );
         return;
       }
       clock.runNext();
@@ -271,6 +274,13 @@ export class World {
       if (this.#steps % boundsEvery === 0) this.#checkBounds();
       if (violations.size >= enough) return;
     }
+  }
+
+  get #left(): string[] {
+    return this.#broker.queues().flatMap((name) => {
+      const { length } = this.#broker.messages(name);
+      return length === 0 ? [] : `${name} ${length}`;
+    });
   }
 
   #checkBounds(): void {

@@ -28,4 +28,9 @@ export class StartNotes {
     this.#all.delete(name);
     return [...others, ...own];
   }
+
+  /** Takes those of messages that are gone: they came to an end, and what said so of the note did not arrive. */
+  takeOthersThan(names: ReadonlySet<string>): readonly number[] {
+    return [...this.#all.keys()].filter((name) => !names.has(name)).flatMap((name) => this.take(name));
+  }
 }

@@ -57,16 +57,19 @@ export class WaitingQueue {
   readonly #channel: WaitingChannel;
   readonly #gone = new AbortController();
   readonly gone: AbortSignal = this.#gone.signal;
+  /** Messages that are laid aside, or on their way there. */
+  size = 0;
   /** Whether all that was here before is in hand. */
   isRead = false;
   readonly #leftovers = new Leftovers();
   readonly #notes = new StartNotes();
   /** What this opening has sent and has not come back, by the name of the copy. */
   readonly #sent = new Map<string, LaidAside>();
+  /** What earlier openings have sent and is not settled. */
+  readonly #found = new Set<string>();
   /** Those whose notes may still come. */
   readonly #noted = new Set<string>();
   #state: 'idle' | 'looking' | 'unused' | 'reading' | 'minding' | 'known' | 'over' = 'idle';
-  #size = 0;
   #copies = 0;
   #cancelLook: Cancel | undefined;
   #cancelMark: Cancel | undefined;
@@ -86,11 +89,6 @@ export class WaitingQueue {
       onLost: (cause) => this.#lost(cause),
     });
     this.#lookLater(0);
-  }
-
-  /** Messages that are laid aside, or on their way there. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Whether what the work queue hands out may be started. */
@@ -128,7 +126,7 @@ export class WaitingQueue {
     const copy = waitingCopy(message, queue, waitingNote(note), notBefore, this.#limits);
     if (copy === undefined) return false;
     this.#copies += 1;
-    this.#size += 1;
+    this.size += 1;
     const laid = new LaidAside(message, 0, note, this);
     this.#sent.set(laid.name, laid);
     copies.sendSimply(copy, delivery.gone, delivery, ({ status }) => onEnd(this.#onSent(laid, status)), laid);
@@ -141,11 +139,12 @@ export class WaitingQueue {
   settle(laid: LaidAside, settlement: Settlement): void {
     if (this.#state === 'over' || laid.settlement !== undefined) return;
     laid.settlement = settlement;
-    this.#size -= 1;
+    this.size -= 1;
+    this.#found.delete(laid.name);
     this.#settleHere(laid);
     this.forgetNotes(laid);
     this.#options.host.onSettled(laid);
-    if (this.#state === 'minding' && this.#size === 0) this.#attempt(() => this.#leave());
+    if (this.#state === 'minding' && this.size === 0) this.#attempt(() => this.#leave());
   }
 
   /** Stores that its handling begins. */
@@ -190,7 +189,7 @@ export class WaitingQueue {
 
   #onSent(laid: LaidAside, status: 'stored' | 'gone' | 'impossible'): LaidAside | undefined {
     if (status === 'stored') return laid;
-    if (laid.settlement === undefined) this.#size -= 1;
+    if (laid.settlement === undefined) this.size -= 1;
     laid.settlement = 'ack'; // should it come after all
     return undefined;
   }
@@ -231,13 +230,14 @@ export class WaitingQueue {
     else if (note.kind !== 'copy') this.#onMarker(deliveryTag, note);
     else if (note.by === this.#id) this.#onOwn(deliveryTag, note);
     else if (this.isKnown || this.#leftovers.hasSeen(note)) this.#channel.settle(deliveryTag, 'ack');
-    else this.#found(message, note);
+    else this.#onFound(message, note);
   }
 
   #onMarker(tag: number, { by, kind }: WaitingNote): void {
     this.#channel.settle(tag, 'ack');
     if (by === this.#id) {
       this.isRead = true;
+      for (const orphan of this.#notes.takeOthersThan(this.#found)) this.#channel.settle(orphan, 'ack');
       if (this.#state === 'reading') this.#know('known');
       else if (this.#state === 'minding') this.#cancelMark?.();
       this.#options.host.onReady();
@@ -248,7 +248,8 @@ export class WaitingQueue {
 
   #onNote(tag: number, { by, of }: WaitingNote): void {
     const isOwn = by === this.#options.member;
-    if (isOwn && !this.#noted.has(of)) this.#channel.settle(tag, 'ack');
+    const isWanted = isOwn ? this.#noted.has(of) : !this.isRead || this.#found.has(of);
+    if (!isWanted) this.#channel.settle(tag, 'ack');
     else this.#notes.add(of, tag, isOwn);
   }
 
@@ -269,10 +270,11 @@ export class WaitingQueue {
     if (tag !== undefined && settlement !== undefined) this.#channel.settle(tag, settlement);
   }
 
-  #found(message: IncomingMessage, note: WaitingNote): void {
+  #onFound(message: IncomingMessage, note: WaitingNote): void {
     const laid = new LaidAside(unwrapped(message, note), deliveryCountOf(message), note, this);
     laid.tag = message.deliveryTag;
-    this.#size += 1;
+    this.size += 1;
+    this.#found.add(laid.name);
     this.#leftovers.add(laid.message, note);
     this.#options.host.onFound(laid);
   }
@@ -296,7 +298,7 @@ export class WaitingQueue {
 
   async #look(): Promise<void> {
     const before = this.#state;
-    if (before === 'minding') return this.#size === 0 ? this.#leave() : this.#lookLater();
+    if (before === 'minding') return this.size === 0 ? this.#leave() : this.#lookLater();
     const isLeft = await this.#channel.isLeft();
     if (this.#state !== before) return;
     if (!isLeft) return this.#lookLater();
