@@ -118,7 +118,7 @@ describe('what is broken', () => {
       'user "reader" may not read "shop.lost", "shop", "mails.dead-letter", "mails.retry" and 2 more',
     ]);
     expect(permissions[2]?.todo).toContain(
-      'write ^(amq\\.default|(orders|mails)(\\.retry(\\.[0-9]+)?|\\.dead-letter)?|shop\\.lost|shop)$',
+      'write ^(amq\\.default|(orders|mails)(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?|shop\\.lost|shop)$',
     );
     expect(end.stdout + end.stderr).not.toContain('a-secret-word');
   });

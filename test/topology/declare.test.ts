@@ -1,5 +1,13 @@
 import { connect, defineExchange, defineQueue, type Rabbit } from '@surehop/core';
-import { exchangeTopology, internalsOf, queueTopology, rawQueueTopology, type Topology } from '@surehop/core/internal';
+import {
+  exchangeTopology,
+  internalsOf,
+  joined,
+  queueTopology,
+  rawQueueTopology,
+  type Topology,
+  waitingTopology,
+} from '@surehop/core/internal';
 import { attachBroker, eventually, FaultProxy, type Vhost } from '@surehop/testing';
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { keepingLogger } from '../connection/lines.ts';
@@ -98,10 +106,11 @@ describe('[topology: declare]', () => {
   });
 
   test('the permissions that the documentation names are enough', async () => {
-    const own = String.raw`^orders(\.retry(\.[0-9]+)?|\.dead-letter)?$`;
+    const own = String.raw`^orders(\.retry(\.[0-9]+)?|\.dead-letter|\.waiting)?$`;
     const user = await vhost.addUser('orders-service', 'secret', { configure: own, write: own, read: own });
     await using rabbit = await connect({ url: user.url(), log: keepingLogger().log });
-    await ensure(rabbit, queueTopology(defineQueue('orders', { retry: { delaysMs: [100, 1_000] } })));
+    const contract = defineQueue('orders', { singleActiveConsumer: true, retry: { delaysMs: [100, 1_000] } });
+    await ensure(rabbit, joined(queueTopology(contract), waitingTopology('orders')));
   });
 
   test('a queue without a contract must exist', async () => {

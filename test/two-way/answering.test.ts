@@ -103,7 +103,7 @@ describe('publishAndWait', () => {
     'is refused to who has no right to %s the reply queue, and sends nothing',
     async (right) => {
       await using vhost = await broker.vhost();
-      const names = '^orders(\\.retry(\\.[0-9]+)?|\\.dead-letter)?$';
+      const names = '^orders(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?$';
       const user = await vhost.addUser('clerk', 'secret', { configure: '.*', write: '.*', read: '.*', [right]: names });
       const rabbit = await connect({ url: user.url(), log: keepingLogger().log });
       const publisher = createPublisher(rabbit);

@@ -1,19 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { checkEntityName, deadLetterName, retryExchangeName, rungName } from './names.ts';
+import { checkEntityName, deadLetterName, retryExchangeName, rungName, waitingName } from './names.ts';
 
 test('every derived name begins with the name of its queue', () => {
   expect(retryExchangeName('orders')).toBe('orders.retry');
   expect(rungName('orders', 1_000)).toBe('orders.retry.1000');
   expect(deadLetterName('orders')).toBe('orders.dead-letter');
+  expect(waitingName('orders')).toBe('orders.waiting');
 });
 
 describe('checkEntityName()', () => {
-  test.each(['orders', 'Bestellungen für München', 'a', 'orders.retry.late', 'retry', 'my.amq.queue'])(
-    'takes %s',
-    (name) => {
-      expect(() => checkEntityName('queue', name, '.dead-letter')).not.toThrow();
-    },
-  );
+  test.each([
+    'orders',
+    'Bestellungen für München',
+    'a',
+    'orders.retry.late',
+    'retry',
+    'waiting',
+    'orders.awaiting',
+    'my.amq.queue',
+  ])('takes %s', (name) => {
+    expect(() => checkEntityName('queue', name, '.dead-letter')).not.toThrow();
+  });
 
   test.each([
     ['', 'must not be empty'],
@@ -25,6 +32,7 @@ describe('checkEntityName()', () => {
     ['orders.retry', 'derived names'],
     ['orders.retry.1000', 'derived names'],
     ['orders.dead-letter', 'derived names'],
+    ['orders.waiting', 'derived names'],
     [42, 'must be a string, got number'],
   ])('refuses %j: it %s', (name, why) => {
     for (const kind of ['queue', 'exchange'] as const) {
@@ -45,6 +53,7 @@ describe('checkEntityName()', () => {
 
   test('an existing queue may end like a derived name, since a dead-letter queue can be consumed too', () => {
     expect(() => checkEntityName('existing queue', 'orders.dead-letter', '')).not.toThrow();
+    expect(() => checkEntityName('existing queue', 'orders.waiting', '')).not.toThrow();
     expect(() => checkEntityName('existing queue', 'amq.gen-1', '')).toThrow(
       expect.objectContaining({ code: 'SUREHOP_OPTION_INVALID' }),
     );

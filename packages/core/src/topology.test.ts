@@ -7,6 +7,7 @@ import {
   rungTopology,
   smallestRung,
   type Topology,
+  waitingTopology,
 } from './topology.ts';
 
 const retry = { delaysMs: [1_000, 10_000] };
@@ -211,6 +212,28 @@ test('one more rung is the rung alone', () => {
   expect(rungTopology('orders', 60_000)).toEqual({
     exchanges: [],
     queues: [rung('orders', 60_000)],
+    bindings: [],
+    existing: [],
+  });
+});
+
+// As above: an argument that changes cannot be declared over what stands.
+test('the waiting queue is the queue alone, with exactly these arguments', () => {
+  expect(waitingTopology('orders')).toEqual({
+    exchanges: [],
+    queues: [
+      {
+        name: 'orders.waiting',
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-single-active-consumer': true,
+          'x-dead-letter-exchange': 'orders.dead-letter',
+          'x-dead-letter-strategy': 'at-least-once',
+          'x-overflow': 'reject-publish',
+          'x-delivery-limit': 2_147_483_647,
+        },
+      },
+    ],
     bindings: [],
     existing: [],
   });

@@ -36,7 +36,7 @@ export interface Failure {
   readonly reason: string | undefined;
   /** The last one that was written down. Of a broker's death it is what a handler threw before. */
   readonly error: FailureError | undefined;
-  /** The queue where it failed, a rung's counted as its queue's: where a replay sends it. */
+  /** The queue where it failed, a rung's and a waiting queue's counted as their queue's: where a replay sends it. */
   readonly queue: string | undefined;
   /** Where it was first published; both or neither. */
   readonly exchange: string | undefined;

@@ -111,6 +111,26 @@ describe("the broker's own header", () => {
     expect(readDeath(death(expired), 'orders.dead-letter')).toMatchObject({ reason: 'expired', queue: 'orders' });
   });
 
+  test.each<[string, object, string, object]>([
+    [
+      'counts a waiting queue as its queue, and its own header says where the message was published',
+      { 'surehop-waiting': { by: 'm.1', kind: 'copy', number: 3, exchange: 'events', 'routing-key': 'order.created' } },
+      'parked',
+      { queue: 'orders', exchange: 'events', routingKey: 'order.created' },
+    ],
+    [
+      'counts one without that header so only in the dead letters of that queue',
+      {},
+      'orders.dead-letter',
+      { reason: 'uncopyable', queue: 'orders', exchange: '', routingKey: 'orders.waiting' },
+    ],
+    ['takes a queue of others that is called so for itself', {}, 'parked', { queue: 'orders.waiting' }],
+    ['also where that has dead letters of its own', {}, 'orders.waiting.dead-letter', { queue: 'orders.waiting' }],
+  ])('%s', (_what, note, deadLetters, expected) => {
+    const entry = { queue: 'orders.waiting', reason: 'rejected', exchange: '', 'routing-keys': ['orders.waiting'] };
+    expect(readDeath({ ...note, ...death(entry) }, deadLetters)).toMatchObject({ source: 'broker', ...expected });
+  });
+
   test('missing, in a queue that is named as a contract names its own, means that no binding took it', () => {
     expect(readDeath({}, 'orders.dead-letter')).toMatchObject({
       source: 'broker',
@@ -133,7 +153,9 @@ describe("the broker's own header", () => {
 test('no headers whatsoever make it throw, and what it says has the right types', () => {
   const names = fc.constantFrom(
     'x-death',
-    ...['attempt', 'failed-at', 'reason', 'history', 'queue', 'exchange', 'routing-key', 'error-name'].map(ours),
+    ...['waiting', 'attempt', 'failed-at', 'reason', 'history', 'queue', 'exchange', 'routing-key', 'error-name'].map(
+      ours,
+    ),
     ...['replayed-at', 'replayed-by', 'replayed-count'].map(ours),
     ...['Reason', 'Fault-Message', 'Fault-InputAddress', 'Fault-RetryCount', 'Fault-Timestamp'].map((it) => `MT-${it}`),
     ...['FailedQ', 'TimeOfFailure', 'Retries', 'ExceptionInfo.Message'].map((name) => `NServiceBus.${name}`),
@@ -141,9 +163,23 @@ test('no headers whatsoever make it throw, and what it says has the right types'
     ...['rbs2-error-details', 'rbs2-source-queue'],
     '__proto__',
   );
-  const text = fc.oneof(fc.string(), fc.constantFrom(at, '2026-03-01 12:30:59:123456 Z', 'rabbitmq://host/%zz', '9'));
+  const text = fc.oneof(
+    fc.string(),
+    fc.constantFrom(at, '2026-03-01 12:30:59:123456 Z', 'rabbitmq://host/%zz', '9', 'orders.waiting'),
+  );
   const leaf = fc.oneof(text, fc.integer(), fc.double(), fc.boolean(), fc.constant(null), fc.uint8Array(), fc.bigInt());
-  const inside = fc.constantFrom('queue', 'reason', 'exchange', 'routing-keys', 'time', '!', 'value', 'at', 'name');
+  const inside = fc.constantFrom(
+    'queue',
+    'reason',
+    'exchange',
+    'routing-keys',
+    'routing-key',
+    'time',
+    '!',
+    'value',
+    'at',
+    'name',
+  );
   const value = fc.letrec((tie) => ({
     any: fc.oneof(
       { maxDepth: 2 },

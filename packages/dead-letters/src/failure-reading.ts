@@ -38,7 +38,7 @@ export function readDeath(headers: HeaderTable, deadLetters: string): Failure {
 
 function tell(headers: HeaderTable, deadLetters: string): Told {
   const contractQueue = queueOf(deadLetters);
-  const death = readBrokerDeath(headers);
+  const death = readBrokerDeath(headers, contractQueue);
   const reason = textOf(headers[headerNames.reason]);
   if (reason !== undefined) {
     const queue = readFailure(headers).queue ?? death?.queue ?? contractQueue;

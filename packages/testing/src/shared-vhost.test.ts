@@ -41,7 +41,10 @@ test('close() deletes what was named, once, with all that a contract derives fro
   const [{ queues, exchanges }] = deleted as [Deleted];
   expect(deleted).toHaveLength(1);
   expect(queues.toSorted()).toEqual(
-    [orders, `${orders}.dead-letter`, ...rungs, plain, `${plain}.dead-letter`, `${plain}.retry.60000`].toSorted(),
+    [
+      ...[orders, `${orders}.dead-letter`, `${orders}.waiting`, ...rungs],
+      ...[plain, `${plain}.dead-letter`, `${plain}.waiting`, `${plain}.retry.60000`],
+    ].toSorted(),
   );
   expect(exchanges.toSorted()).toEqual(
     [orders, plain].flatMap((name) => [name, `${name}.dead-letter`, `${name}.retry`]).toSorted(),

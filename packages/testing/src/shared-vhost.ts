@@ -1,4 +1,4 @@
-import { fallbackDelayMs, rawQueueTopology, resolveRetry, rungTopology } from '@surehop/core/internal';
+import { fallbackDelayMs, rawQueueTopology, resolveRetry, rungTopology, waitingTopology } from '@surehop/core/internal';
 import type { AmqpAccess } from './amqp-access.ts';
 import { BaseVhost, type VhostOptions } from './base-vhost.ts';
 import { BrokerError } from './errors.ts';
@@ -29,7 +29,9 @@ export class SharedVhost extends BaseVhost {
     const { queues, exchanges } = rawQueueTopology(unique, resolveRetry(`"${name}"`, options));
     // The last for a `RetryLater`, where the contract has no rung.
     const rungs = rungTopology(unique, fallbackDelayMs).queues;
-    for (const queue of [{ name: unique }, ...queues, ...rungs]) this.#queues.add(queue.name);
+    // Of a consumer with `orderBy`.
+    const waiting = waitingTopology(unique).queues;
+    for (const queue of [{ name: unique }, ...queues, ...rungs, ...waiting]) this.#queues.add(queue.name);
     for (const exchange of [{ name: unique }, ...exchanges]) this.#exchanges.add(exchange.name);
     return unique;
   }

@@ -252,9 +252,9 @@ describe('permissions', () => {
   test('that are just enough are found enough, and anything less is not', () => {
     const enough = sufficientPermissions(wanted);
     expect(enough).toEqual({
-      configure: '^(orders(\\.retry(\\.[0-9]+)?|\\.dead-letter)?|shop)$',
-      write: '^(amq\\.default|orders(\\.retry(\\.[0-9]+)?|\\.dead-letter)?|shop)$',
-      read: '^(orders(\\.retry(\\.[0-9]+)?|\\.dead-letter)?|shop)$',
+      configure: '^(orders(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?|shop)$',
+      write: '^(amq\\.default|orders(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?|shop)$',
+      read: '^(orders(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?|shop)$',
     });
     expect(permissionFindings(wanted, enough, 'ada')).toEqual([]);
     expect(briefly(permissionFindings(wanted, { ...enough, write: '^orders' }, 'ada'))).toEqual([

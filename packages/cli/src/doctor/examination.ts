@@ -1,6 +1,6 @@
 import { foundInViews } from '../topology/found.ts';
 import { openItems, type Plan, planOf } from '../topology/plan.ts';
-import type { Wanted } from '../topology/wanted.ts';
+import { standingWaitingQueues, type Wanted } from '../topology/wanted.ts';
 import { alarmFindings, clockFindings, versionFindings } from './broker-checks.ts';
 import { delayFindings, haveMessages } from './delay-checks.ts';
 import type { Finding, Skipped } from './finding.ts';
@@ -22,10 +22,11 @@ export function examined(snapshot: Snapshot, wanted: readonly Wanted[], user: st
   const families = ourFamilies(snapshot.queues, wanted);
   const queues = families.flatMap(queuesIn);
   const { permissions, clockAheadMs } = snapshot;
+  const waiting = standingWaitingQueues(wanted, new Set(snapshot.queues.map(({ name }) => name)));
   const findings = [
     ...versionFindings(snapshot.version),
     ...alarmFindings(snapshot.hasAlarm, snapshot.nodes),
-    ...(permissions === undefined ? [] : permissionFindings(wanted, permissions, user)),
+    ...(permissions === undefined ? [] : permissionFindings([...wanted, ...waiting], permissions, user)),
     ...contractFindings(planOf(wanted, foundInViews(snapshot))),
     ...policyFindings(queues, wanted, snapshot),
     ...wayFindings(families, snapshot),

@@ -19,13 +19,14 @@ export function ourFamilies(queues: readonly QueueView[], wanted: readonly Wante
   return familiesOf(queues).filter((family) => named.has(family.name) || isOurFamily(family));
 }
 
-export function queuesIn({ name: family, work, rungs, deadLetters }: Family<QueueView>): OurQueue[] {
+export function queuesIn({ name: family, work, rungs, waiting, deadLetters }: Family<QueueView>): OurQueue[] {
   const all: OurQueue[] = [];
   const add = (view: QueueView, role: Role, delayMs?: number): void => {
     all.push({ name: view.name, role, family, delayMs, view });
   };
   if (work !== undefined) add(work, 'work');
   for (const { queue, delayMs } of rungs) add(queue, 'rung', delayMs);
+  if (waiting !== undefined) add(waiting, 'waiting');
   if (deadLetters !== undefined) add(deadLetters, 'dead-letter');
   return all;
 }

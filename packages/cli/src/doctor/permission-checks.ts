@@ -1,5 +1,5 @@
 import { delayEntrance } from '@surehop/core/internal';
-import type { Wanted } from '../topology/wanted.ts';
+import { possibleWaitingQueues, type Wanted } from '../topology/wanted.ts';
 import type { Finding } from './finding.ts';
 import { matches } from './policy-checks.ts';
 import type { PermissionsView } from './snapshot.ts';
@@ -12,7 +12,7 @@ export function sufficientPermissions(wanted: readonly Wanted[]): PermissionsVie
   );
   const isDelaying = wanted.some((one) => one.kind === 'exchange' && one.name === delayEntrance);
   const delays = isDelaying ? [`${escaped(delayEntrance)}(\\..+)?`] : [];
-  const derived = work.length === 0 ? [] : [`${oneOf(work)}(\\.retry(\\.[0-9]+)?|\\.dead-letter)?`];
+  const derived = work.length === 0 ? [] : [`${oneOf(work)}(\\.retry(\\.[0-9]+)?|\\.dead-letter|\\.waiting)?`];
   const all = [...derived, ...exchanges, ...delays];
   return {
     configure: whole(all),
@@ -22,23 +22,29 @@ export function sufficientPermissions(wanted: readonly Wanted[]): PermissionsVie
   };
 }
 
-/** @param permissions of the user who logs in over AMQP */
+/**
+ * @param wanted by contracts, and what stands of their waiting queues
+ * @param permissions of the user who logs in over AMQP
+ */
 export function permissionFindings(wanted: readonly Wanted[], permissions: PermissionsView, user: string): Finding[] {
   const sufficient = sufficientPermissions(wanted);
   return (['configure', 'write', 'read'] as const).flatMap((right): Finding[] => {
-    const lacking = neededFor(right, wanted).filter((name) => !allows(permissions[right], name));
-    if (lacking.length === 0) return [];
+    const needed = neededFor(right, wanted);
+    const perhapsNeeded = possibleWaitingQueues(wanted).flatMap(({ name }) => (needed.includes(name) ? [] : [name]));
+    const todo = `enough for declaring, publishing and consuming: ${right} ${sufficient[right]} (docs/topology.md has what a service needs that does only one of them)`;
+    const lacking = (names: readonly string[], of: Pick<Finding, 'severity' | 'means'>): Finding[] => {
+      const refused = names.filter((name) => !allows(permissions[right], name));
+      const what = `user "${user}" may not ${right} ${shortened(refused)}`;
+      return refused.length === 0 ? [] : [{ ...of, check: 'permissions', what, todo }];
+    };
     return [
-      {
-        severity: 'warning',
-        check: 'permissions',
-        what: `user "${user}" may not ${right} ${shortened(lacking)}`,
-        means: meaning[right],
-        todo: `enough for declaring, publishing and consuming: ${right} ${sufficient[right]} (docs/topology.md has what a service needs that does only one of them)`,
-      },
+      ...lacking(needed, { severity: 'warning', means: meaning[right] }),
+      ...lacking(perhapsNeeded, { severity: 'note', means: onlyInOrder }),
     ];
   });
 }
+
+const onlyInOrder = 'a consumer with orderBy, which has such a queue, fails at its start; others do not need it';
 
 const meaning = {
   configure: 'a service that declares fails at its start; with topology "verify" or "off" it does not need it',
@@ -65,7 +71,7 @@ function shortened(names: readonly string[]): string {
 }
 
 function isWork(name: string): boolean {
-  return !isOfDelays(name) && !/\.retry\.\d+$|\.dead-letter$/.test(name);
+  return !isOfDelays(name) && !/\.retry\.\d+$|\.dead-letter$|\.waiting$/.test(name);
 }
 
 function isForeign(name: string): boolean {

@@ -86,18 +86,21 @@ function streamHarm(key: string): Harm | undefined {
 const full: Readonly<Record<Role, string>> = {
   work: 'when it is full, publishes are refused',
   rung: "when it is full, retries stay unacknowledged and hold their consumer's slots",
+  waiting: 'when it is full, what waits for an earlier message of its key stays in hand, and fills the prefetch',
   'dead-letter': "when it is full, failed messages stay unacknowledged and hold their consumer's slots",
 };
 
 const expiring: Readonly<Record<Role, string>> = {
   work: 'messages that wait longer are laid aside unhandled',
   rung: 'the lower holds: retries come back sooner than the contract says',
+  waiting: 'what waits longer for an earlier message of its key is laid aside unhandled',
   'dead-letter': 'dead letters that are older are dropped, for good',
 };
 
 const unused: Readonly<Record<Role, string>> = {
   work: 'without consumers for so long, it is deleted with what is in it',
   rung: 'it never has consumers, so that it is deleted with what waits in it, unless it is declared again in time',
+  waiting: 'without a consumer with orderBy for so long, it is deleted with what waits in it',
   'dead-letter': 'it has no consumers, so that it is deleted with what is in it, unless it is declared again in time',
 };
 
@@ -108,6 +111,11 @@ function limitHarm(value: number, role: Role, argument: number): Harm | undefine
   if (value >= argument || role === 'rung') return undefined;
   if (role === 'dead-letter')
     return { severity: 'error', means: 'looking at a dead letter so often drops it, for good' };
+  if (role === 'waiting')
+    return {
+      severity: 'error',
+      means: `all that waits in it is delivered again whenever its consumer ends; after ${value} times it is laid aside unhandled`,
+    };
   return value < smallestSafeLimit
     ? {
         severity: 'warning',

@@ -7,15 +7,26 @@ import type { NodeView } from './snapshot.ts';
 /** Work that nobody does. What is in a stream stays there, read or not. */
 export function consumerFindings(queues: readonly OurQueue[]): Finding[] {
   return queues
-    .filter(({ role, view }) => role === 'work' && view.type !== 'stream')
+    .filter(({ role, view }) => role === 'waiting' || (role === 'work' && view.type !== 'stream'))
     .filter(({ view }) => view.consumers === 0 && (view.messages_ready ?? 0) > 0)
-    .map(({ name, view }) => ({
+    .map(({ name, role, family, view }) => ({
       severity: 'warning',
       check: 'consumers',
       what: `queue "${name}" has ${messages(view.messages_ready ?? 0)} and no consumer`,
-      means: 'they are stored and wait; nobody handles them',
-      todo: 'start its service, or look why its consumers are gone',
+      ...(role === 'waiting' ? nobodyInOrder(family) : nobody),
     }));
+}
+
+const nobody = {
+  means: 'they are stored and wait; nobody handles them',
+  todo: 'start its service, or look why its consumers are gone',
+};
+
+function nobodyInOrder(family: string): Pick<Finding, 'means' | 'todo'> {
+  return {
+    means: `they wait for an earlier message of their key, and come before what is in "${family}"; only a consumer with orderBy handles them`,
+    todo: `start a consumer of "${family}" with orderBy; where there shall be none any more, let one run until this queue is empty`,
+  };
 }
 
 export function deadLetterFindings(queues: readonly OurQueue[]): Finding[] {

@@ -15,7 +15,7 @@ export function wayFindings(families: readonly Family<QueueView>[], found: Entit
   ]);
 }
 
-function deadWay({ name, work }: Family<QueueView>, { exchanges, bindings, queues }: Entities): Finding[] {
+function deadWay({ name, work, waiting }: Family<QueueView>, { exchanges, bindings, queues }: Entities): Finding[] {
   const dead = deadLetterName(name);
   const isClassic = work?.type === 'classic';
   const means = isClassic
@@ -23,7 +23,8 @@ function deadWay({ name, work }: Family<QueueView>, { exchanges, bindings, queue
     : 'what dies meanwhile is kept, and arrives up to 180 s after the repair; failed messages stay unacknowledged';
   const finding = (what: string): Finding => ({ severity: 'error', check: 'ways of messages', what, means, todo });
   if (!queues.some((queue) => queue.name === dead)) return [finding(`queue "${dead}" is missing`)];
-  if (work?.arguments?.['x-dead-letter-exchange'] !== dead) return [];
+  // The waiting queue of a work queue that somebody else has declared leads there also where that one does not.
+  if (![work, waiting].some((queue) => queue?.arguments?.['x-dead-letter-exchange'] === dead)) return [];
   if (!exchanges.some((exchange) => exchange.name === dead)) return [finding(`exchange "${dead}" is missing`)];
   const isBound = bindings.some((one) => one.source === dead && leadsTo(one, dead));
   return isBound ? [] : [finding(`queue "${dead}" is not bound to its exchange`)];

@@ -11,6 +11,8 @@ export interface Row extends Rates {
   /** In all rungs together. */
   readonly retrying: number | undefined;
   readonly rungs: readonly { readonly delayMs: number; readonly messages: number | undefined }[];
+  /** In the waiting queue; undefined where there is none: only consumers with `orderBy` have it. */
+  readonly waiting: { readonly messages: number | undefined; readonly consumers: number | undefined } | undefined;
   /** Undefined where there is no dead-letter queue, too. */
   readonly deadLetters: number | undefined;
   /** Of the work queue, where it does not run; `missing` where only what stands around it is there. */
@@ -21,7 +23,7 @@ export interface Row extends Rates {
 export function rowsOf(queues: readonly QueueView[], rates: RateWindow, only: readonly string[] = []): Row[] {
   return familiesOf(queues)
     .filter(({ name }) => only.length === 0 || only.includes(name))
-    .map(({ name, work, rungs, deadLetters }) => ({
+    .map(({ name, work, rungs, waiting, deadLetters }) => ({
       queue: name,
       ready: work?.messages_ready,
       unacknowledged: work?.messages_unacknowledged,
@@ -29,6 +31,7 @@ export function rowsOf(queues: readonly QueueView[], rates: RateWindow, only: re
       ...rates.of(name),
       retrying: sum(rungs.map(({ queue }) => queue.messages)),
       rungs: rungs.map(({ delayMs, queue }) => ({ delayMs, messages: queue.messages })),
+      waiting: waiting && { messages: waiting.messages, consumers: waiting.consumers },
       deadLetters: deadLetters?.messages,
       trouble: troubleOf(work),
     }));

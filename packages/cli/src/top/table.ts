@@ -15,11 +15,13 @@ interface Column {
   readonly title: string;
   readonly text: (row: Row) => string;
   readonly format?: (row: Row) => Format | undefined;
+  /** Whether there is anything to show. */
+  readonly isShown?: (rows: readonly Row[]) => boolean;
 }
 
 const unknown = '-';
 
-const columns: readonly Column[] = [
+const allColumns: readonly Column[] = [
   {
     title: 'READY',
     text: (row) => count(row.ready),
@@ -29,6 +31,12 @@ const columns: readonly Column[] = [
   { title: 'IN/s', text: (row) => rate(row.inPerSecond) },
   { title: 'OUT/s', text: (row) => rate(row.outPerSecond) },
   { title: 'RETRY', text: (row) => count(row.retrying) },
+  {
+    title: 'WAIT',
+    text: ({ waiting }) => (waiting === undefined ? '' : count(waiting.messages)),
+    format: ({ waiting }) => ((waiting?.messages ?? 0) > 0 && waiting?.consumers === 0 ? 'yellow' : undefined),
+    isShown: (rows) => rows.some(({ waiting }) => waiting !== undefined),
+  },
   {
     title: 'DEAD',
     text: (row) => count(row.deadLetters),
@@ -47,6 +55,7 @@ const gap = '  ';
 /** Lines of a table: a head, and one for each row. Nothing is wider than the terminal. */
 export function tableLines(rows: readonly Row[], { columns: width, height, paint }: TableOptions): string[] {
   const shown = height === undefined || rows.length <= height ? rows : rows.slice(0, Math.max(0, height - 1));
+  const columns = allColumns.filter(({ isShown }) => isShown?.(rows) ?? true);
   const widths = columns.map(({ title, text }) => Math.max(title.length, ...shown.map((row) => text(row).length)));
   const fixed = widths.reduce((total, one) => total + gap.length + one, 0);
   const longest = Math.max(5, ...shown.map((row) => nameOf(row).length));

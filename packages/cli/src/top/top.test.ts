@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { waitingTopology } from '@surehop/core/internal';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { createContext } from '../context.ts';
@@ -97,6 +98,18 @@ describe('rows', () => {
     expect(rows(queues, ['orders'])).toHaveLength(1);
   });
 
+  test('have what waits in order, where there is a queue for it; one that is only called so is a work queue', () => {
+    const [ordered] = waitingTopology('orders').queues;
+    const waiting = { messages: 7, consumers: 1 };
+    expect(rows([view('orders'), view('orders.waiting', { ...ordered, ...waiting })])).toMatchObject([
+      { queue: 'orders', waiting, trouble: undefined },
+    ]);
+    expect(rows([view('orders'), view('orders.waiting')])).toMatchObject([
+      { queue: 'orders', waiting: undefined },
+      { queue: 'orders.waiting', waiting: undefined, trouble: undefined },
+    ]);
+  });
+
   test('say what is not known, and not that it is nothing', () => {
     expect(rows([view('orders.retry.500'), view('orders.retry.600', { messages: 1 })])).toMatchObject([
       { queue: 'orders', ready: undefined, retrying: undefined, trouble: 'missing' },
@@ -113,6 +126,7 @@ describe('the table', () => {
     consumers: 0,
     retrying: 0,
     rungs: [],
+    waiting: undefined,
     deadLetters: 0,
     trouble: undefined,
     inPerSecond: undefined,
@@ -141,11 +155,26 @@ describe('the table', () => {
     ]);
   });
 
+  test('has a column for what waits in order only where something can; marks it where nobody takes it', () => {
+    const paint = (format: unknown, text: string): string => (format === 'yellow' ? `${text}!` : text);
+    const stuck = row('orders', { waiting: { messages: 12, consumers: 0 } });
+    const well = row('steps', { waiting: { messages: 3, consumers: 1 }, deadLetters: 4 });
+    const unused = row('idle', { waiting: { messages: 0, consumers: 0 } });
+    expect(tableLines([stuck, well, unused, row('b')], { columns: undefined, height: undefined, paint })).toEqual([
+      'QUEUE   READY  IN HAND  IN/s  OUT/s  RETRY  WAIT  DEAD  CONS',
+      'orders      0        0     -      -      0    12!     0     0',
+      'steps       0        0     -      -      0     3     4     0',
+      'idle        0        0     -      -      0     0     0     0',
+      'b           0        0     -      -      0           0     0',
+    ]);
+  });
+
   test('is never wider or higher than the terminal', () => {
     const rowArbitrary = fc.record({
       name: fc.string({ maxLength: 90 }),
       ready: fc.nat(),
       rungs: fc.array(fc.nat(), { maxLength: 9 }),
+      waiting: fc.option(fc.record({ messages: fc.nat(100_000), consumers: fc.nat() }), { nil: undefined }),
     });
     fc.assert(
       fc.property(
@@ -153,8 +182,8 @@ describe('the table', () => {
         fc.integer({ min: 80, max: 200 }),
         fc.integer({ min: 1, max: 10 }),
         (given, columns, height) => {
-          const rows = given.map(({ name, ready, rungs }) =>
-            row(name, { ready, rungs: rungs.map((messages) => ({ delayMs: 1_000, messages })) }),
+          const rows = given.map(({ name, ready, rungs, waiting }) =>
+            row(name, { ready, waiting, rungs: rungs.map((messages) => ({ delayMs: 1_000, messages })) }),
           );
           const lines = tableLines(rows, { columns, height, paint: plain });
           expect(lines.length).toBeLessThanOrEqual(height + 1);

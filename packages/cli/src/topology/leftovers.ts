@@ -56,14 +56,14 @@ function wholeFamily(family: Family<QueueView>, views: Views): Leftover[] {
   const why = `the contract "${family.name}" is gone`;
   const back = retryExchangeName(family.name);
   const dead = deadLetterName(family.name);
-  const queues = [...family.rungs.map(({ queue }) => queue), family.work, family.deadLetters];
+  const queues = [...family.rungs.map(({ queue }) => queue), family.waiting, family.work, family.deadLetters];
   const parts = [
     ...queues.filter((queue) => queue !== undefined).map((queue) => queueLeftover(queue, why, family.name)),
     ...[back, dead]
       .filter((name) => views.exchanges.some((one) => one.name === name))
       .map((name) => exchangeLeftover(name, why, family.name)),
   ];
-  const users = usersOf(family.name, views);
+  const users = usersOf(family, views);
   const obstacle =
     users[0] ?? parts.map((part) => part.keptBecause && `"${part.name}" ${part.keptBecause}`).find(Boolean);
   return parts.map((part) => ({ ...part, keptBecause: part.keptBecause ?? obstacle }));
@@ -89,9 +89,10 @@ function whyKept(queue: QueueView): string | undefined {
 }
 
 /** Who else leads messages into the family, or out of it. */
-function usersOf(name: string, { queues, exchanges, bindings }: Views): string[] {
+function usersOf({ name, waiting }: Family<QueueView>, { queues, exchanges, bindings }: Views): string[] {
   const own = new Set([retryExchangeName(name), deadLetterName(name)]);
-  const isPart = (other: string): boolean => other === name || own.has(other) || other.startsWith(`${name}.retry.`);
+  const isPart = (other: string): boolean =>
+    other === name || other === waiting?.name || own.has(other) || other.startsWith(`${name}.retry.`);
   return [
     ...bindings.flatMap((binding) => foreignBinding(binding, own, isPart)),
     ...queues.flatMap(({ name: queue, arguments: args = {} }) => {

@@ -1,4 +1,5 @@
 import { defineExchange, defineQueue, defineStream, type QueueContract } from '@surehop/core';
+import { waitingTopology } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
 import type { BindingView, ExchangeView, QueueView } from '../management-views.ts';
 import { UsageError } from '../usage-error.ts';
@@ -105,6 +106,25 @@ describe('a plan', () => {
     expect(plan.surplus).toEqual(['binding of exchange "shop" to queue "orders" by "old"', 'queue "orders.retry.500"']);
   });
 
+  test('compares the waiting queue of a consumer with orderBy where it stands, and does not miss it', () => {
+    const ordered = wantedBy({ queues: [defineQueue('orders', { singleActiveConsumer: true })], exchanges: [] });
+    const [queue] = waitingTopology('orders').queues;
+    const waiting = (more: object = {}): Wanted => ({
+      kind: 'queue',
+      name: 'orders.waiting',
+      arguments: { ...queue?.arguments, ...more },
+    });
+    const states = (standing: readonly Wanted[], contracts = ordered): unknown[] =>
+      planOf(contracts, foundInViews(viewsOf(standing)))
+        .items.filter(({ label }) => label === 'queue "orders.waiting"')
+        .map(({ state }) => state);
+    expect(states(ordered)).toEqual([]);
+    expect(states([...ordered, waiting()])).toEqual(['same']);
+    expect(states([...ordered, waiting({ 'x-delivery-limit': 50 })])).toEqual(['differs']);
+    // No consumer of this contract can have orderBy: the queue is somebody else's.
+    expect(states([...wanted, waiting({ 'x-delivery-limit': 50 })], wanted)).toEqual([]);
+  });
+
   test('without the management API says that nothing was compared, and what is missing', () => {
     const names = (kind: string): string[] =>
       wanted.flatMap((one) => (one.kind === kind ? [(one as { name: string }).name] : []));
@@ -166,15 +186,18 @@ describe('the way to a difference', () => {
     expect(stepsFor(differing('orders.retry.1000'))[0]).toContain('1001 ms');
   });
 
-  test('of nothing else deletes a queue before its messages are elsewhere', () => {
-    const wanted = { kind: 'queue', name: 'orders.dead-letter', arguments: {} } as const;
-    const steps = stepsFor({ ...differing('orders'), wanted });
-    const [moved, deleted] = ['surehop dlq move orders.dead-letter', 'delete it'].map((text) =>
-      steps.findIndex((step) => step.includes(text)),
-    );
-    expect(moved).toBeGreaterThan(-1);
-    expect(deleted).toBeGreaterThan(moved as number);
-  });
+  test.each(['dead-letter', 'waiting'])(
+    'of nothing else deletes a queue before its messages are elsewhere: %s',
+    (ending) => {
+      const wanted = { kind: 'queue', name: `orders.${ending}`, arguments: {} } as const;
+      const steps = stepsFor({ ...differing('orders'), wanted });
+      const [moved, deleted] = [`surehop dlq move orders.${ending}`, 'delete it'].map((text) =>
+        steps.findIndex((step) => step.includes(text)),
+      );
+      expect(moved).toBeGreaterThan(-1);
+      expect(deleted).toBeGreaterThan(moved as number);
+    },
+  );
 });
 
 function argumentsOf(name: string): Record<string, unknown> {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HeaderTable } from '@surehop/core';
 import { placeOf } from '../family.ts';
 import type { Found, FoundBinding, FoundEntity } from './found.ts';
-import { bindingLabel, labelOf, type Wanted, type WantedBinding } from './wanted.ts';
+import { bindingLabel, labelOf, standingWaitingQueues, type Wanted, type WantedBinding } from './wanted.ts';
 
 /** What contracts want, against what stands. */
 export interface Plan {
@@ -32,7 +32,7 @@ export interface Difference {
 export function planOf(wanted: readonly Wanted[], found: Found): Plan {
   return {
     by: found.by,
-    items: wanted.map((one) => itemOf(one, found)),
+    items: [...wanted, ...standingWaitingQueues(wanted, found.queues)].map((one) => itemOf(one, found)),
     surplus: [...surplusBindings(wanted, found), ...surplusRungs(wanted, found)],
   };
 }

@@ -1,5 +1,5 @@
 import { defineQueue } from '@surehop/core';
-import { queueTopology } from '@surehop/core/internal';
+import { joined, queueTopology, rawQueueTopology, type Topology, waitingTopology } from '@surehop/core/internal';
 import { describe, expect, test } from 'vitest';
 import { ManagementError } from '../management.ts';
 import type { QueueView } from '../management-views.ts';
@@ -13,8 +13,11 @@ const now = defineQueue('orders', { retry: { delaysMs: [1_000] } });
 const contracts: Contracts = { queues: [now], exchanges: [] };
 const none: Contracts = { queues: [], exchanges: [] };
 
-function viewsOf(change: (queue: QueueView) => Partial<QueueView> = () => ({})): Views {
-  const { queues, exchanges, bindings } = queueTopology(before);
+function viewsOf(
+  change: (queue: QueueView) => Partial<QueueView> = () => ({}),
+  topology: Topology = queueTopology(before),
+): Views {
+  const { queues, exchanges, bindings } = topology;
   const view = ({ name, arguments: args }: { name: string; arguments: object }): QueueView => {
     const plain: QueueView = {
       name,
@@ -86,6 +89,34 @@ describe('left over', () => {
       'exchange orders.retry',
       'exchange orders.dead-letter',
     ]);
+  });
+
+  test('a waiting queue goes with its family, and keeps it while it holds messages', () => {
+    const ordered = joined(queueTopology(now), waitingTopology('orders'));
+    const left = (change?: Partial<QueueView>): string[] =>
+      removable(leftoversOf(none, ['orders'], viewsOf(change && only('orders.waiting', change), ordered)).found);
+    expect(left()).toEqual([
+      'queue orders.retry.1000',
+      'queue orders.waiting',
+      'queue orders',
+      'queue orders.dead-letter',
+      'exchange orders.retry',
+      'exchange orders.dead-letter',
+    ]);
+    expect(left({ messages: 1 })).toEqual([]);
+    expect(left({ arguments: { 'x-dead-letter-exchange': 'orders.dead-letter' } })).toEqual([]);
+    expect(leftoversOf(contracts, [], viewsOf(undefined, ordered)).found).toEqual([]);
+  });
+
+  test('a contract of before, whose name ends like that of a waiting queue, goes too', () => {
+    const old = viewsOf(undefined, rawQueueTopology('mails.waiting', { delaysMs: [] }));
+    const work = {
+      ...old.queues[0],
+      name: 'mails.waiting',
+      arguments: { 'x-dead-letter-exchange': 'mails.waiting.dead-letter' },
+    };
+    const views = { ...old, queues: [...old.queues, work as QueueView] };
+    expect(removable(leftoversOf(none, ['mails.waiting'], views).found)).toContain('queue mails.waiting');
   });
 
   test.each<[string, Views]>([

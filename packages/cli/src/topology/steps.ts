@@ -12,6 +12,8 @@ export function stepsFor({ wanted, differences }: PlanItem): readonly string[] {
       return workQueueSteps(wanted.name);
     case 'rung':
       return rungSteps(wanted.name, family, delayMs);
+    case 'waiting':
+      return waitingSteps(wanted.name, family);
     case 'dead-letter':
       return deadLetterSteps(wanted.name, family);
     default:
@@ -40,7 +42,7 @@ function workQueueSteps(name: string): string[] {
     `define the contract under a new name, for example "${next}", and go on consuming "${name}" as it is: with its old contract, or createConsumer(rabbit, { queue: '${name}', raw: true }, …)`,
     `deploy consumers of both with the same handler; what "${name}" retries comes back to "${name}"`,
     `let publishers use "${next}"; where an exchange feeds "${name}", remove that binding as soon as the new one stands, and handle by message id: meanwhile both queues get each message`,
-    `wait until "${name}" and its retry queues are empty: surehop top`,
+    `wait until "${name}", its retry queues and, where it has one, its waiting queue are empty: surehop top`,
     `send its dead letters to the new queue: surehop dlq replay ${name}.dead-letter --to ${next}`,
     `remove the old contract, then: surehop topology prune --contracts … --gone ${name}`,
   ];
@@ -74,6 +76,18 @@ function deadLetterSteps(name: string, family: string): string[] {
     'surehop topology apply --contracts …',
     `surehop dlq move ${parked} --to ${name}`,
     `start the consumers of "${family}"; what the broker itself lays aside while the queue is missing is kept, and arrives up to 180 s later`,
+  ];
+}
+
+/** What is in it comes before what is in the work queue: no consumer may start while it is elsewhere. */
+function waitingSteps(name: string, family: string): string[] {
+  const parked = `${family}.parked`;
+  return [
+    `stop the consumers of "${family}"`,
+    `where "${name}" holds messages: make a durable quorum queue "${parked}", then: surehop dlq move ${name} --to ${parked}`,
+    `when "${name}" is empty in two looks 10 s apart (surehop top), delete it through the management API, and declare it there with the arguments that are wanted`,
+    `surehop dlq move ${parked} --to ${name}`,
+    `start the consumers of "${family}"`,
   ];
 }
 

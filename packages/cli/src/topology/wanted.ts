@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { HeaderTable } from '@surehop/core';
-import { exchangeTopology, queueTopology, streamTopology, type Topology } from '@surehop/core/internal';
+import {
+  exchangeTopology,
+  queueTopology,
+  streamTopology,
+  type Topology,
+  waitingTopology,
+} from '@surehop/core/internal';
+import { placeOf } from '../family.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Contracts } from './contract-files.ts';
 
@@ -52,6 +59,22 @@ export function wantedBy(contracts: Contracts): Wanted[] {
   return [...wanted.values()];
 }
 
+/** What consumers with `orderBy` declare beside what is wanted. Whether there are any, no contract tells. */
+export function possibleWaitingQueues(wanted: readonly Wanted[]): WantedQueue[] {
+  return wanted.flatMap((one) => {
+    if (one.kind !== 'queue' || placeOf(one.name).role !== 'work') return [];
+    return one.arguments['x-single-active-consumer'] === true ? queuesIn(waitingTopology(one.name)) : [];
+  });
+}
+
+/** Those of them that stand: so there are such consumers, or were. */
+export function standingWaitingQueues(
+  wanted: readonly Wanted[],
+  queues: { readonly has: (name: string) => boolean },
+): WantedQueue[] {
+  return possibleWaitingQueues(wanted).filter(({ name }) => queues.has(name));
+}
+
 /** Kind and name, unique: `queue "orders"`. */
 export function labelOf(one: Wanted): string {
   return one.kind === 'binding' ? bindingLabel(one) : `${one.kind} "${one.name}"`;
@@ -67,7 +90,7 @@ function exchangesIn({ exchanges }: Topology): Wanted[] {
   return exchanges.map(({ name, type, arguments: args }) => ({ kind: 'exchange', name, type, arguments: args }));
 }
 
-function queuesIn({ queues }: Topology): Wanted[] {
+function queuesIn({ queues }: Topology): WantedQueue[] {
   return queues.map(({ name, arguments: args }) => ({ kind: 'queue', name, arguments: args }));
 }
 
