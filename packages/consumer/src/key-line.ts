@@ -56,6 +56,8 @@ export class KeyTurn implements Turn {
   halted: Settlement | undefined;
   isReleased = false;
   isLaid: boolean;
+  /** Whether it may end the process that handles it: undefined until it is to be handled for the first time. */
+  isSuspect: boolean | undefined;
 
   constructor(delivery: Delivery, line: KeyLine, body: unknown) {
     this.delivery = delivery;

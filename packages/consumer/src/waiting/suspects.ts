@@ -37,7 +37,10 @@ export class Suspects {
   mayStart(turn: KeyTurn, atWork: number): boolean {
     if (this.#alone !== undefined) return this.#alone === turn && this.#isNoted;
     const { delivery, excused } = turn;
-    if (!(delivery instanceof LaidAside) || delivery.deliveryCount - excused < suspectAfter) return true;
+    if (!(delivery instanceof LaidAside)) return true;
+    // Once suspect, it stays so, whatever it survives: what follows it may be what ends this process.
+    turn.isSuspect ??= delivery.deliveryCount - excused >= suspectAfter;
+    if (!turn.isSuspect) return true;
     if (this.isDeadly(turn)) return true;
     if (atWork > 0 || this.#queue?.isRead !== true) return false;
     this.#alone = turn;
