@@ -13,6 +13,7 @@ const broker = attachBroker(inject('broker'));
 afterAll(() => broker.close());
 const ownBroker = privateBroker();
 
+// Red without the marker in `#read` of waiting-queue.ts, where all is taken as known at once.
 test('two processes whose connections are cut again and again lose nothing, and keep the order of each key', async () => {
   await using on = await stage(broker);
   await using proxy = await FaultProxy.start(on.vhost);
@@ -54,6 +55,9 @@ test('a broker that is killed has what is laid aside, in order', async () => {
   const ledger = new Ledger();
   let rule: Rule = { failing: ['stuck', 'late'] };
   const consumer = await consume(on.rabbit, ledger, () => rule, { prefetch: 100, mostHeld: 5 });
+  // Killed within the first moments of a quorum queue, a broker finds nothing of it (3.10 and 4.3: `name_not_registered`).
+  await node?.stop();
+  await node?.start();
   const publisher = createPublisher(on.rabbit, { deadlineMs: 60_000 });
   const keys = ['stuck', 'late', 'a', 'b'];
   await publish(publisher, keys, 0, 100);

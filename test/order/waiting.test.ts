@@ -121,6 +121,7 @@ describe('messages that wait for an earlier one of their key', () => {
 });
 
 describe('a process that is killed while messages are laid aside', () => {
+  // Red without `this.#early.push(delivery)` in order.ts, where what the work queue hands out is started at once.
   test.each(['stands by', 'is started later'])('loses none of them: in order, one that %s goes on', async (how) => {
     await using on = await stage(broker);
     const ledger = new Ledger();
@@ -151,6 +152,7 @@ describe('a process that is killed while messages are laid aside', () => {
     await expectEmpty(on.vhost);
   });
 
+  // Red without the look in `#lookLater` of waiting-queue.ts.
   test('has them taken over by one that stands by, though the work queue hands out nothing', async () => {
     await using on = await stage(broker);
     const ledger = new Ledger();
@@ -178,6 +180,7 @@ describe('a process that is killed while messages are laid aside', () => {
     await expectEmpty(on.vhost);
   }, 60_000);
 
+  // Red without the notes that `note` of waiting-queue.ts stores: it would end processes for ever.
   test('again and again by one of them leaves that one a dead letter, and all others handled', async () => {
     await using on = await stage(broker);
     const ledger = new Ledger();
