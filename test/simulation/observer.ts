@@ -6,6 +6,7 @@ interface Unsettled {
   readonly id: string;
   /** It came from the waiting queue. */
   readonly isLaidAside: boolean;
+  readonly isSign: boolean;
   readonly consumerTag: string;
 }
 
@@ -105,7 +106,8 @@ export class Observer {
     this.#channels.delete(channel);
   }
 
-  delivered(channel: Channel, { deliveryTag, properties, routingKey, consumerTag }: IncomingMessage): void {
+  delivered(channel: Channel, message: IncomingMessage): void {
+    const { deliveryTag, properties, routingKey, consumerTag } = message;
     if (channel.isOver) this.#violates('a delivery came on a channel that has ended');
     const isAnswer = isReplyQueue(routingKey);
     const isLaidAside = routingKey === waitingQueue;
@@ -114,14 +116,17 @@ export class Observer {
     // What another process has laid aside is stored: its original may be acknowledged for that.
     if (isLaidAside && !this.#laidAside.has(messageId)) this.handled(messageId);
     // An answer need not be earned.
-    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : messageId, isLaidAside, consumerTag });
+    // A sign there is no message: each death of a process may leave one, until one lives that takes them away.
+    const isSign = isLaidAside && message.content.length === 0;
+    channel.unsettled.set(deliveryTag, { id: isAnswer ? '' : messageId, isLaidAside, isSign, consumerTag });
     if (isLaidAside) this.#countLaidAside();
     else if (!isAnswer) this.#countUnsettled(channel, consumerTag);
   }
 
   #countLaidAside(): void {
     let count = 0;
-    for (const { unsettled } of this.#channels) for (const one of unsettled.values()) if (one.isLaidAside) count += 1;
+    for (const { unsettled } of this.#channels)
+      for (const one of unsettled.values()) if (one.isLaidAside && !one.isSign) count += 1;
     if (count > this.#bounds.laidAside) this.#violates(`${count} laid aside at once`);
   }
 
