@@ -55,6 +55,26 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
       );
     });
 
+    // Why who keeps an order never takes fewer messages at once than were in hand before.
+    test.runIf('x-delivery-limit' in args)(
+      'puts what a smaller prefetch gives back behind what that was not handed',
+      async () => {
+        const { world, first, second } = await two();
+        await using _world = world;
+        const narrow = await openChannel(await world.dial());
+        await narrow.channel.prefetch(1, soon());
+        await second.channel.close(soon());
+        await narrow.channel.consume('q', 'narrow', soon());
+        await first.channel.close(soon());
+        await eventually(() => expect(texts(narrow.told)).toEqual(['1']));
+        const third = await openChannel(await world.dial());
+        await third.channel.prefetch(10, soon());
+        await third.channel.consume('q', 'third', soon());
+        await narrow.channel.close(soon());
+        await eventually(() => expect(texts(third.told)).toEqual(['2', '3', '1', '4', '5', '6']));
+      },
+    );
+
     // A classic queue waits for its next event before it does, which depends on the release.
     test.runIf('x-delivery-limit' in args)(
       'hands the next one what comes after when the first is cancelled, which holds what it held',

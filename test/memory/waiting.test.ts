@@ -91,6 +91,7 @@ test('it leaves to who is handed the messages of the work queue', async () => {
   await broker.advanceBy(2_400); // now the second looks
   await eventually(() => expect(second.consumer.health().order?.haltedKeys).toEqual(['a']));
   send(broker, 'b1 a3');
+  await broker.advanceBy(2_000);
   await eventually(() => expect(third.seen).toContain('b1'));
   await eventually(() => expect(third.consumer.health().order?.haltedKeys).toEqual(['a']));
   third.consumer.release('a');

@@ -111,8 +111,8 @@ export class World {
     const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`), {
       unconfirmed: plan.maxUnconfirmed,
       unsettled: prefetchOf(plan),
-      // With what others have sent in their last moments.
-      laidAside: 2 * (plan.mostWaiting ?? 0) + 10,
+      // With what others have sent in their last moments, and what was in hand and is suspect.
+      laidAside: 2 * (plan.mostWaiting ?? 0) + prefetchOf(plan) + 10,
     });
     const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(() => frameText(name, frame, fate));
     const traced = isTraced ? { onFrame } : {};

@@ -1,7 +1,6 @@
 import type { Logger } from '@surehop/core';
 import type { Cancel, Clock } from '@surehop/core/internal';
 import type { Delivery } from './delivery.ts';
-import type { Order } from './order.ts';
 import { afterSettling, type Mode, markOf, onArrival } from './quarantine.ts';
 
 export interface CautionOptions {
@@ -10,8 +9,6 @@ export interface CautionOptions {
   readonly deliveryLimit: number | undefined;
   /** Whether the first delivery is looked at alone. */
   readonly isCautious: boolean;
-  /** Undefined where messages are handled in any order. */
-  readonly order: Order | undefined;
   readonly prefetch: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -45,9 +42,8 @@ export class Caution {
 
   /** It may be killing its consumers. */
   isMarked(delivery: Delivery): boolean {
-    const { deliveryLimit, order } = this.#options;
-    if (deliveryLimit === undefined || delivery.deliveryCount < markOf(deliveryLimit)) return false;
-    return order === undefined || delivery.deliveryCount - order.excusedOf(delivery) >= markOf(deliveryLimit);
+    const { deliveryLimit } = this.#options;
+    return deliveryLimit !== undefined && delivery.deliveryCount >= markOf(deliveryLimit);
   }
 
   /** A delivery came through the current subscription. True when that is to ask for no more. */

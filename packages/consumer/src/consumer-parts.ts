@@ -50,7 +50,8 @@ export function consumerParts(
     opening += 1;
     return new WaitingQueue({ queue, session, internals, copies: waitingCopies, member, opening, host });
   };
-  const ordering = { ...options, queue, body, clock, log, refuse, waitingFor };
+  const { suspectLimit } = source;
+  const ordering = { ...options, queue, body, suspectLimit, clock, log, refuse, waitingFor };
   const order = options.rule && new Order({ ...ordering, ...options.rule });
   const laysAside = (): boolean => brokerLaysAside(knowledgeOf(internals, source));
   const failures = new Failures({ queue, retry, brokerLaysAside: laysAside, copies, answers, order, internals });

@@ -57,7 +57,8 @@ export class Intake {
     const { order } = options;
     this.#caution = new Caution({
       ...options,
-      deliveryLimit: options.suspectLimit,
+      // What a consumer with a smaller prefetch gives back comes behind what it was not handed: no way to keep an order.
+      deliveryLimit: order === undefined ? options.suspectLimit : undefined,
       clock: effects.clock,
       log,
       isIdle: () => this.inHand === 0,
@@ -237,8 +238,7 @@ export class Intake {
     const subscription: Subscription = new Subscription({
       queue,
       tag: `${options.name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}-${effects.newId()}`,
-      // What is halted would be in the way of the one.
-      prefetch: isNarrow ? Math.min(prefetch, 1 + (order?.halted ?? 0)) : prefetch,
+      prefetch: isNarrow ? 1 : prefetch,
       slots: isNarrow ? 1 : concurrency,
       order,
       clock: effects.clock,

@@ -23,13 +23,6 @@ export class Keepsakes {
     this.#most = most;
   }
 
-  /** How many of them are of a halted key. */
-  get halted(): number {
-    let count = 0;
-    for (const { halted } of this.#all.values()) if (halted !== undefined) count += 1;
-    return count;
-  }
-
   /** For when it comes again. False when none of this key is halted. */
   release(key: string): boolean {
     let isFound = false;

@@ -56,8 +56,8 @@ export class KeyTurn implements Turn {
   halted: Settlement | undefined;
   isReleased = false;
   isLaid: boolean;
-  /** Whether it may end the process that handles it: undefined until it is to be handled for the first time. */
-  isSuspect: boolean | undefined;
+  /** It may end the process that handles it, whatever it has survived: so may what follows it. */
+  isSuspect = false;
 
   constructor(delivery: Delivery, line: KeyLine, body: unknown) {
     this.delivery = delivery;

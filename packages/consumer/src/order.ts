@@ -1,5 +1,5 @@
 import { DeadLetter, type HeaderTable, type Logger } from '@surehop/core';
-import type { BodyRule, DecodedBody, LinkSession } from '@surehop/core/internal';
+import type { BodyRule, Clock, DecodedBody, LinkSession } from '@surehop/core/internal';
 import { Arrivals } from './arrivals.ts';
 import { Backlog } from './backlog.ts';
 import { stillToWait, UnreadableBody } from './decide.ts';
@@ -9,7 +9,7 @@ import { type KeyLine, KeyTurn } from './key-line.ts';
 import { KeyLines } from './key-lines.ts';
 import { keyOf, type OrderBy } from './message-key.ts';
 import type { Settlement } from './settler.ts';
-import { LayingAside, type LayingAsideOptions } from './waiting/laying-aside.ts';
+import { LayingAside } from './waiting/laying-aside.ts';
 import { Suspects } from './waiting/suspects.ts';
 import type { WaitingHost } from './waiting/waiting-host.ts';
 import type { WaitingQueue } from './waiting/waiting-queue.ts';
@@ -24,11 +24,14 @@ export interface OrderRule {
   readonly mostWaiting: number;
 }
 
-export interface OrderOptions extends OrderRule, LayingAsideOptions {
+export interface OrderOptions extends OrderRule {
   readonly queue: string;
   readonly body: BodyRule | undefined;
   readonly prefetch: number;
   readonly handlerTimeoutMs: number;
+  /** Of the work queue, where what comes near it may be ending its consumers; undefined where it need not be. */
+  readonly suspectLimit: number | undefined;
+  readonly clock: Clock;
   readonly log: Logger;
   /** It is to be a dead letter, and not handled: it has no key, and so no order, or it ends its processes. */
   readonly refuse: (delivery: Delivery, error: Error) => void;
@@ -65,7 +68,7 @@ export class Order {
   /** Deliveries without a key whose dead letter is on its way. */
   readonly #dying = new Set<Delivery>();
   readonly #laying: LayingAside;
-  readonly #suspects = new Suspects(() => this.#host?.onReady());
+  readonly #suspects: Suspects;
   #waiting: WaitingQueue | undefined;
   /** Handed out by the work queue before all is known that waits beside it. */
   #early: Delivery[] = [];
@@ -77,7 +80,9 @@ export class Order {
     this.#options = options;
     const onDecoded = (delivery: Delivery, decoded: DecodedBody<unknown>): void => this.#place(delivery, decoded);
     this.#arrivals = new Arrivals({ body, clock, limitMs: handlerTimeoutMs, onDecoded });
-    this.#laying = new LayingAside(options);
+    const onReady = (): void => this.#host?.onReady();
+    this.#laying = new LayingAside({ ...options, onReady });
+    this.#suspects = new Suspects(options.suspectLimit, onReady);
     this.#lines = new KeyLines(2 * prefetch);
     this.#keepsakes = new Keepsakes(2 * prefetch);
   }
@@ -109,11 +114,6 @@ export class Order {
     return this.#atWork === 0 && this.#dying.size === 0;
   }
 
-  /** How many messages are halted again as soon as they are delivered again. */
-  get halted(): number {
-    return this.#keepsakes.halted;
-  }
-
   /** Keys that wait for `release()`. */
   get haltedKeys(): string[] {
     return this.#lines.inState('halted').map(({ key }) => key);
@@ -127,11 +127,6 @@ export class Order {
   /** Messages in the waiting queue. */
   get laidAside(): number {
     return this.#waiting?.size ?? 0;
-  }
-
-  /** How many of its deliveries say nothing about what it does to consumers. */
-  excusedOf({ turn, message }: Delivery): number {
-    return turn instanceof KeyTurn ? turn.excused : (this.#keepsakes.find(message.properties.messageId)?.excused ?? 0);
   }
 
   /** The work queue has handed it out. */
@@ -290,6 +285,7 @@ export class Order {
     const turn = new KeyTurn(delivery, line, decoded.body);
     delivery.turn = turn;
     this.#recall(turn);
+    turn.isSuspect = this.#suspects.isSuspect(turn);
     line.turns.add(turn);
     if (turn.isLaid) line.laid += 1;
     if (line.state !== 'free') {

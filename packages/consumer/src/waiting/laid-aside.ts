@@ -7,6 +7,8 @@ import { copyName, type WaitingNote } from './waiting-message.ts';
 export class LaidAside extends ChannelDelivery {
   /** Of its copy there. */
   readonly name: string;
+  /** It may end the process that handles it. */
+  readonly isSuspect: boolean;
   /** Undefined until the broker has handed it back. */
   tag: number | undefined;
   /** What the broker is to be told of it. */
@@ -16,5 +18,6 @@ export class LaidAside extends ChannelDelivery {
   constructor(message: IncomingMessage, deliveryCount: number, note: WaitingNote, origin: Origin) {
     super(message, deliveryCount, origin);
     this.name = copyName(note);
+    this.isSuspect = note.isSuspect;
   }
 }

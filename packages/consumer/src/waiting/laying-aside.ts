@@ -6,13 +6,15 @@ import type { WaitingQueue } from './waiting-queue.ts';
 export interface LayingAsideOptions {
   /** How many messages may wait in hand for a first one of their key that waits for its time, or for `release()`. */
   readonly mostHeld: number;
-  /** How many may be in the waiting queue. */
+  /** How many may be in the waiting queue, those not counted that are suspect. */
   readonly mostWaiting: number;
   readonly clock: Clock;
+  /** Something that had to wait may be started. */
+  readonly onReady: () => void;
 }
 
 /**
- * Keeps few messages of keys that wait in hand: beyond that, the messages of a key go to the waiting queue, the first one
+ * Keeps few messages of keys that wait in hand, and none that is suspect: beyond that, the messages of a key go to the waiting queue, the first one
  * first and each only once the one before it is stored. So it holds for each key, whoever dies when, that what is in the
  * waiting queue comes before what the work queue has.
  */
@@ -37,23 +39,29 @@ export class LayingAside {
     this.#held += held - line.held;
     line.held = held;
     const turn = line.turns.at(line.laid);
+    if (turn === undefined || turn.isAtWork || line.laying !== undefined) return;
     const queue = this.#queue;
-    if (held === 0 || this.#held <= mostHeld || line.laying !== undefined) return;
-    if (turn === undefined || queue === undefined || queue.size >= mostWaiting) return;
-    const { delivery, message, readyAt } = turn;
+    const mustBeLaid = held > 0 && this.#held > mostHeld && queue !== undefined && queue.size < mostWaiting;
+    if (queue === undefined || !(mustBeLaid || turn.isSuspect)) return;
+    const { readyAt } = turn;
     const notBefore = readyAt === undefined ? undefined : clock.epochMs() + readyAt - clock.now();
-    if (queue.lay(delivery, message, notBefore, (laid) => this.#onEnd(turn, laid))) line.laying = turn;
+    if (queue.lay(turn, notBefore, (laid) => this.#onEnd(turn, laid))) line.laying = turn;
   }
 
   #onEnd(turn: KeyTurn, laid: LaidAside | undefined): void {
     const { line } = turn;
     if (line.laying === turn) line.laying = undefined;
-    if (laid === undefined) return;
+    if (laid !== undefined) this.#take(turn, laid);
+    this.#options.onReady();
+  }
+
+  /** The copy takes the place of its original. */
+  #take(turn: KeyTurn, laid: LaidAside): void {
+    const { line, delivery: original } = turn;
     if (turn.isAtWork || line.turns.at(line.laid) !== turn) {
       laid.settle('ack'); // its time came first
       return;
     }
-    const original = turn.delivery;
     original.turn = undefined;
     turn.delivery = laid;
     laid.turn = turn;

@@ -1,32 +1,43 @@
 import type { KeyTurn } from '../key-line.ts';
+import { markOf } from '../quarantine.ts';
 import { LaidAside } from './laid-aside.ts';
 import type { WaitingQueue } from './waiting-queue.ts';
 
-/** Deliveries after which a message of the waiting queue may be what ends its processes: all of it comes again each time. */
+/** Deliveries after which a message of the waiting queue is suspect: all of it comes again with each process that dies. */
 const suspectAfter = 3;
 
-/** How many processes it may end while it is noted. */
+/** How many processes a message may end while it is noted. */
 const mostDeaths = 5;
 
 /**
- * Messages of the waiting queue that may end the process that handles them. No delivery limit ends that: it would hit all
- * that wait there. So each of them is handled alone, and noted before, until it has ended so many processes that it is a
- * dead letter.
+ * Messages that may end the process that handles them. To take fewer at once, as without order, is no way out: what a
+ * consumer with a smaller prefetch gives back comes behind what it was not handed. So they are laid aside first, out of
+ * the reach of the delivery limit, which counts for all that was in hand. Each is then handled alone, and noted before,
+ * until it has ended so many processes that it is a dead letter.
  */
 export class Suspects {
+  /** Of the work queue; undefined where the broker counts no deliveries. */
+  readonly #deliveryLimit: number | undefined;
   readonly #onReady: () => void;
   #queue: WaitingQueue | undefined;
   #alone: KeyTurn | undefined;
   #isNoted = false;
 
   /** @param onReady something that had to wait may be started */
-  constructor(onReady: () => void) {
+  constructor(deliveryLimit: number | undefined, onReady: () => void) {
+    this.#deliveryLimit = deliveryLimit;
     this.#onReady = onReady;
   }
 
   use(queue: WaitingQueue): void {
     this.#queue = queue;
     this.#alone = undefined;
+  }
+
+  isSuspect({ delivery, excused }: KeyTurn): boolean {
+    const deliveries = delivery.deliveryCount - excused;
+    if (delivery instanceof LaidAside) return delivery.isSuspect || deliveries >= suspectAfter;
+    return this.#deliveryLimit !== undefined && deliveries >= markOf(this.#deliveryLimit);
   }
 
   /**
@@ -36,19 +47,13 @@ export class Suspects {
    */
   mayStart(turn: KeyTurn, atWork: number): boolean {
     if (this.#alone !== undefined) return this.#alone === turn && this.#isNoted;
-    const { delivery, excused } = turn;
-    if (!(delivery instanceof LaidAside)) return true;
-    // Once suspect, it stays so, whatever it survives: what follows it may be what ends this process.
-    turn.isSuspect ??= delivery.deliveryCount - excused >= suspectAfter;
-    if (!turn.isSuspect) return true;
-    if (this.isDeadly(turn)) return true;
-    if (atWork > 0 || this.#queue?.isRead !== true) return false;
+    if (!turn.isSuspect || this.isDeadly(turn)) return true;
+    if (atWork > 0 || turn.line.laying === turn || this.#queue?.isRead !== true) return false;
     this.#alone = turn;
-    this.#queue.note(delivery, () => {
-      this.#isNoted = true;
-      this.#onReady();
-    });
-    return false;
+    // What cannot be laid aside has no note: its message has no id, or there is no room.
+    this.#isNoted = !(turn.delivery instanceof LaidAside);
+    if (turn.delivery instanceof LaidAside) this.#queue.note(turn.delivery, () => this.#onNoted());
+    return this.#isNoted;
   }
 
   /** Whether it has ended so many processes that it is not to be tried again. */
@@ -59,13 +64,18 @@ export class Suspects {
   /** It has come to an end, and this process lives: the broker has to know that before the next one can end it. */
   survived(turn: KeyTurn): void {
     const queue = this.#queue;
-    if (this.#alone !== turn || queue === undefined || !(turn.delivery instanceof LaidAside)) return;
+    if (this.#alone !== turn || queue === undefined) return;
     this.#isNoted = false;
-    queue.forgetNotes(turn.delivery);
+    if (turn.delivery instanceof LaidAside) queue.forgetNotes(turn.delivery);
     void queue.received().then(() => {
       if (this.#queue !== queue) return;
       this.#alone = undefined;
       this.#onReady();
     });
+  }
+
+  #onNoted(): void {
+    this.#isNoted = true;
+    this.#onReady();
   }
 }

@@ -37,9 +37,9 @@ export class WaitingChannel {
     this.#options = options;
   }
 
-  /** Whether somebody has something of the queue in hand, or may have, or it holds messages for nobody. */
-  async isUsed(): Promise<boolean> {
-    return (await this.#ready()) > 0 || (await this.#consumers()) > 0;
+  /** Whether all of it is in hand here: nobody else consumes it. Of a queue that is not there yet, we are not told of either. */
+  async isOurs(): Promise<boolean> {
+    return this.isConsuming && (await this.#ready()) === 0 && (await this.#consumers()) === 1;
   }
 
   /** Whether it holds messages, and nobody takes them. */

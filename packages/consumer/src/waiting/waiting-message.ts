@@ -22,6 +22,8 @@ export interface WaitingNote {
   /** Of a copy: where it was published to. */
   readonly exchange: string;
   readonly routingKey: string;
+  /** Of a copy: whether it may end the process that handles it. */
+  readonly isSuspect: boolean;
   /** Of a start: which copy. */
   readonly of: string;
 }
@@ -32,20 +34,22 @@ type Described = Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>;
 export function readWaitingNote(message: IncomingMessage): WaitingNote {
   const given = headerOf(message, headerNames.waiting);
   const note = typeof given === 'object' && given !== null ? (given as HeaderTable) : {};
-  const { by, kind, number, exchange, 'routing-key': routingKey, of } = note;
+  const { by, kind, number, exchange, 'routing-key': routingKey, suspect, of } = note;
   return {
     by: textOf(by) ?? '',
     kind: kind === 'marker' || kind === 'mark' || kind === 'start' ? kind : 'copy',
     number: typeof number === 'number' ? number : message.deliveryTag,
     exchange: textOf(exchange) ?? message.exchange,
     routingKey: textOf(routingKey) ?? message.routingKey,
+    isSuspect: suspect === true,
     of: textOf(of) ?? '',
   };
 }
 
-export function waitingNote({ by, kind, number, exchange, routingKey, of }: Described): HeaderTable {
+export function waitingNote({ by, kind, number, exchange, routingKey, isSuspect, of }: Described): HeaderTable {
   if (kind === 'start') return { by, kind, of };
-  return kind === 'copy' ? { by, kind, number, exchange, 'routing-key': routingKey } : { by, kind };
+  if (kind !== 'copy') return { by, kind };
+  return { by, kind, number, exchange, 'routing-key': routingKey, ...(isSuspect && { suspect: true }) };
 }
 
 /** One name for each copy. */

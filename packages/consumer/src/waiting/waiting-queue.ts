@@ -32,23 +32,31 @@ export interface WaitingQueueOptions {
   readonly host: WaitingHost;
 }
 
+/** What is to be laid aside. */
+interface Waiting {
+  readonly delivery: Delivery;
+  /** As it was delivered, with what its failures have added. */
+  readonly message: IncomingMessage;
+  readonly isSuspect: boolean;
+}
+
 /** How often somebody who is handed nothing looks whether a process has left messages here, in milliseconds. */
 const lookEveryMs = 5_000;
 
 /** How often a marker is sent anew until it comes: who was here before may have taken it. */
-const markAgainMs = 5_000;
+const markAgainMs = 1_000;
 
 /**
  * The queue in which messages wait for earlier ones of their key, as one subscription of the work queue uses it.
  *
- *   idle ──first delivery──▶ looking ──nothing is there──▶ unused ──first copy──▶ known
- *    │                          └──something is──▶ reading ──our marker──▶ known
- *    └──left by somebody──▶ minding ──first delivery──▶ reading
- *            idle ◀──emptied──┘
+ *   idle ──first delivery──▶ reading ──our marker──▶ known
+ *    │                          ▲
+ *    └──left by somebody──▶ minding ──emptied──▶ idle
  *
- * Whoever is handed the work queue's messages handles none before it knows all that waits here. Everything here is of the
- * single active consumer, that is of one process. What somebody lays aside who is no longer handed anything comes behind
- * the marker, and its original is the work queue's again.
+ * Whoever is handed the work queue's messages handles none before it knows all that waits here, by its marker: of a queue
+ * whose leader is not there yet, the broker says that it holds nothing and that nobody consumes it. Everything here is of
+ * the single active consumer, that is of one process. What somebody lays aside who is no longer handed anything comes
+ * behind the marker, and its original is the work queue's again.
  */
 export class WaitingQueue {
   readonly #options: WaitingQueueOptions;
@@ -61,6 +69,8 @@ export class WaitingQueue {
   size = 0;
   /** Whether all that was here before is in hand. */
   isRead = false;
+  /** Whether the queue has handed out what this opening has sent: of others, what comes later was sent later. */
+  #isMarked = false;
   readonly #leftovers = new Leftovers();
   readonly #notes = new StartNotes();
   /** What this opening has sent and has not come back, by the name of the copy. */
@@ -69,7 +79,7 @@ export class WaitingQueue {
   readonly #found = new Set<string>();
   /** Those whose notes may still come. */
   readonly #noted = new Set<string>();
-  #state: 'idle' | 'looking' | 'unused' | 'reading' | 'minding' | 'known' | 'over' = 'idle';
+  #state: 'idle' | 'reading' | 'minding' | 'known' | 'over' = 'idle';
   #copies = 0;
   #cancelLook: Cancel | undefined;
   #cancelMark: Cancel | undefined;
@@ -93,13 +103,14 @@ export class WaitingQueue {
 
   /** Whether what the work queue hands out may be started. */
   get isKnown(): boolean {
-    return this.#state === 'known' || this.#state === 'unused';
+    return this.#state === 'known';
   }
 
   /** The work queue has handed out a message. */
   activated(): void {
-    if (this.#state === 'minding') this.#read('marker');
-    if (this.#state === 'idle') this.#attempt(() => this.#lookFirst());
+    if (this.#state !== 'minding' && this.#state !== 'idle') return;
+    this.#read('marker');
+    if (!this.#channel.isConsuming) this.#attempt(() => this.#channel.consume());
   }
 
   /** Whether this delivery of the work queue is laid aside already: its process died before it had acknowledged it. */
@@ -112,26 +123,21 @@ export class WaitingQueue {
    *
    * @param onEnd told what takes the delivery's place once the copy is stored; undefined when it cannot be. Never in this call
    */
-  lay(
-    delivery: Delivery,
-    message: IncomingMessage,
-    notBefore: number | undefined,
-    onEnd: (laid: LaidAside | undefined) => void,
-  ): boolean {
+  lay(turn: Waiting, notBefore: number | undefined, onEnd: (laid: LaidAside | undefined) => void): boolean {
     const { queue, copies } = this.#options;
+    const { delivery, message, isSuspect } = turn;
     // Without an id, its original could not be told from it.
     if (!this.isKnown || !message.properties.messageId) return false;
     const { exchange, routingKey } = message;
-    const note: WaitingNote = { by: this.#id, kind: 'copy', number: this.#copies + 1, exchange, routingKey, of: '' };
+    const number = this.#copies + 1;
+    const note: WaitingNote = { by: this.#id, kind: 'copy', number, exchange, routingKey, isSuspect, of: '' };
     const copy = waitingCopy(message, queue, waitingNote(note), notBefore, this.#limits);
     if (copy === undefined) return false;
-    this.#copies += 1;
+    this.#copies = number;
     this.size += 1;
     const laid = new LaidAside(message, 0, note, this);
     this.#sent.set(laid.name, laid);
     copies.sendSimply(copy, delivery.gone, delivery, ({ status }) => onEnd(this.#onSent(laid, status)), laid);
-    this.#state = 'known';
-    if (!this.#channel.isConsuming) this.#attempt(() => this.#channel.consume());
     return true;
   }
 
@@ -194,11 +200,10 @@ export class WaitingQueue {
     return undefined;
   }
 
-  #know(state: 'known' | 'unused'): void {
-    this.#state = state;
+  #know(): void {
+    this.#state = 'known';
     this.isRead = true;
     this.#stopTimers();
-    this.#lookLater();
     this.#options.host.onKnown();
   }
 
@@ -207,7 +212,16 @@ export class WaitingQueue {
     if (kind === 'marker') this.#state = 'reading';
     this.#cancelMark?.();
     this.#send({ by: this.#id, kind });
-    this.#cancelMark = this.#clock.setTimeout(() => this.#read(kind), markAgainMs);
+    this.#cancelMark = this.#clock.setTimeout(() => this.#attempt(() => this.#readAgain(kind)), markAgainMs);
+  }
+
+  /** Where publishing is blocked, no marker comes: then it is enough that nobody else has anything of it. */
+  async #readAgain(kind: 'marker' | 'mark'): Promise<void> {
+    const isBlocked = this.#options.internals.publishLink.session?.blocked === true;
+    const isOurs = isBlocked && (await this.#channel.isOurs());
+    if (!isBlocked) this.#read(kind);
+    else if (isOurs && this.#state === 'reading') this.#know();
+    else if (this.#state !== 'over') this.#cancelMark = this.#clock.setTimeout(() => this.#read(kind), markAgainMs);
   }
 
   #send(note: Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>, onStored: () => void = () => undefined): void {
@@ -229,6 +243,7 @@ export class WaitingQueue {
     else if (note.kind === 'start') this.#onNote(deliveryTag, note);
     else if (note.kind !== 'copy') this.#onMarker(deliveryTag, note);
     else if (note.by === this.#id) this.#onOwn(deliveryTag, note);
+    else if (this.isKnown && !this.#isMarked) this.#lost(new Error('there was more than was known'));
     else if (this.isKnown || this.#leftovers.hasSeen(note)) this.#channel.settle(deliveryTag, 'ack');
     else this.#onFound(message, note);
   }
@@ -237,8 +252,9 @@ export class WaitingQueue {
     this.#channel.settle(tag, 'ack');
     if (by === this.#id) {
       this.isRead = true;
+      this.#isMarked = true;
       for (const orphan of this.#notes.takeOthersThan(this.#found)) this.#channel.settle(orphan, 'ack');
-      if (this.#state === 'reading') this.#know('known');
+      if (this.#state === 'reading') this.#know();
       else if (this.#state === 'minding') this.#cancelMark?.();
       this.#options.host.onReady();
     } else if (kind === 'marker' && (this.#state === 'minding' || this.isKnown)) {
@@ -283,17 +299,8 @@ export class WaitingQueue {
   #lookLater(delayMs = lookEveryMs): void {
     this.#cancelLook?.();
     this.#cancelLook = undefined;
-    if (!['idle', 'unused', 'minding'].includes(this.#state)) return;
+    if (this.#state !== 'idle' && this.#state !== 'minding') return;
     this.#cancelLook = this.#clock.setTimeout(() => this.#attempt(() => this.#look()), delayMs);
-  }
-
-  async #lookFirst(): Promise<void> {
-    this.#state = 'looking';
-    const isUsed = await this.#channel.isUsed();
-    if (this.#state !== 'looking') return;
-    if (!isUsed) return this.#know('unused');
-    this.#read('marker');
-    await this.#channel.consume();
   }
 
   async #look(): Promise<void> {
@@ -302,8 +309,6 @@ export class WaitingQueue {
     const isLeft = await this.#channel.isLeft();
     if (this.#state !== before) return;
     if (!isLeft) return this.#lookLater();
-    // It was empty when we began: what is here now must be handled before anything else.
-    if (before === 'unused') throw new Error('there are messages that nobody takes');
     this.#state = 'minding';
     this.isRead = false;
     this.#lookLater();

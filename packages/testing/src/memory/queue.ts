@@ -254,10 +254,15 @@ export class Queue implements MessageTarget {
     if (this.#around.release.countsEveryReturn || isFailure(way)) entry.deliveryCount += 1;
   }
 
-  /** Seen on 3.10: a quorum queue without a delivery limit puts it at its end. */
+  /**
+   * A classic queue puts it in its place. A quorum queue hands out first what was given back, in the order in which that
+   * was; without a delivery limit, seen on 3.10, it puts it at its end.
+   */
   #putBack(entry: Entry): void {
-    const keepsOrder = this.#settings.type === 'classic' || this.#settings.deliveryLimit !== undefined;
-    const index = keepsOrder ? this.#ready.findIndex(({ order }) => order > entry.order) : -1;
+    const { type, deliveryLimit } = this.#settings;
+    const comesBefore = (other: Entry): boolean =>
+      type === 'classic' ? other.order > entry.order : deliveryLimit !== undefined && !other.redelivered;
+    const index = this.#ready.findIndex(comesBefore);
     this.#ready.splice(index < 0 ? this.#ready.length : index, 0, entry);
   }
 
