@@ -265,7 +265,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'marker-not-awaited',
     file: 'consumer/src/waiting/waiting-queue.ts',
-    changes: [["this.#read('marker');\n    await", "this.#know('known');\n    await"]],
+    changes: [["    this.#read('marker');", "    this.#read('marker');\n    this.#know();"]],
   },
   {
     name: 'waiting-queue-left-behind',
@@ -273,9 +273,22 @@ export const mutants: readonly Mutant[] = [
     changes: [['if (!isLeft) return this.#lookLater();', 'if (isLeft || !isLeft) return this.#lookLater();']],
   },
   {
+    name: 'minder-takes-its-mark-for-a-marker',
+    file: 'consumer/src/waiting/waiting-queue.ts',
+    changes: [["} else if (kind === 'marker' || this.#state === 'minding') {", '} else {']],
+  },
+  {
+    name: 'minder-gives-back-one-by-one',
+    file: 'consumer/src/waiting/waiting-queue.ts',
+    changes: [
+      ["this.#lost(new Error('messages came after it had left'))", "this.#channel.settle(deliveryTag, 'return')"],
+      ["this.#state === 'minding' && this.isRead && this.size === 0", "this.#state === 'minding' && this.size === 0"],
+    ],
+  },
+  {
     name: 'suspects-handled-beside-others',
     file: 'consumer/src/waiting/suspects.ts',
-    changes: [['if (this.isDeadly(turn)) return true;', 'if (turn !== undefined) return true;']],
+    changes: [['if (!turn.isSuspect || this.isDeadly(turn)) return true;', 'if (turn !== undefined) return true;']],
   },
   {
     name: 'no-quarantine',

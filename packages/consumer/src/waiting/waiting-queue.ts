@@ -8,9 +8,9 @@ import {
   type RabbitInternals,
   waitingName,
 } from '@surehop/core/internal';
-import type { Copies } from '../copies.ts';
+import type { Copies, CopyResult } from '../copies.ts';
 import { type CopyLimits, waitingCopy } from '../copy-message.ts';
-import type { Delivery } from '../delivery.ts';
+import type { KeyTurn } from '../key-line.ts';
 import { deliveryCountOf } from '../quarantine.ts';
 import type { Settlement } from '../settler.ts';
 import { LaidAside } from './laid-aside.ts';
@@ -30,14 +30,6 @@ export interface WaitingQueueOptions {
   readonly member: string;
   readonly opening: number;
   readonly host: WaitingHost;
-}
-
-/** What is to be laid aside. */
-interface Waiting {
-  readonly delivery: Delivery;
-  /** As it was delivered, with what its failures have added. */
-  readonly message: IncomingMessage;
-  readonly isSuspect: boolean;
 }
 
 /** How often somebody who is handed nothing looks whether a process has left messages here, in milliseconds. */
@@ -123,7 +115,7 @@ export class WaitingQueue {
    *
    * @param onEnd told what takes the delivery's place once the copy is stored; undefined when it cannot be. Never in this call
    */
-  lay(turn: Waiting, notBefore: number | undefined, onEnd: (laid: LaidAside | undefined) => void): boolean {
+  lay(turn: KeyTurn, notBefore: number | undefined, onEnd: (laid: LaidAside | undefined) => void): boolean {
     const { queue, copies } = this.#options;
     const { delivery, message, isSuspect } = turn;
     // Without an id, its original could not be told from it.
@@ -150,7 +142,7 @@ export class WaitingQueue {
     this.#settleHere(laid);
     this.forgetNotes(laid);
     this.#options.host.onSettled(laid);
-    if (this.#state === 'minding' && this.size === 0) this.#attempt(() => this.#leave());
+    this.#leaveWhenDone();
   }
 
   /** Stores that its handling begins. */
@@ -193,7 +185,7 @@ export class WaitingQueue {
     void this.#channel.close(signal);
   }
 
-  #onSent(laid: LaidAside, status: 'stored' | 'gone' | 'impossible'): LaidAside | undefined {
+  #onSent(laid: LaidAside, status: CopyResult['status']): LaidAside | undefined {
     if (status === 'stored') return laid;
     if (laid.settlement === undefined) this.size -= 1;
     laid.settlement = 'ack'; // should it come after all
@@ -227,19 +219,19 @@ export class WaitingQueue {
   #send(note: Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>, onStored: () => void = () => undefined): void {
     const { queue, copies, internals } = this.#options;
     const sign = waitingSign(queue, note, internals.effects.newId());
-    const onSent = (status: 'stored' | 'gone' | 'impossible'): void => {
+    const onSent = ({ status }: CopyResult): void => {
       if (status === 'stored') onStored();
       else if (status === 'impossible') this.#lost(new Error(`nothing can be sent to "${waitingName(queue)}"`));
     };
-    copies.sendSimply(sign, this.gone, sign, (sent) => onSent(sent.status), sign);
+    copies.sendSimply(sign, this.gone, sign, onSent, sign);
   }
 
   #onDelivery(message: IncomingMessage): void {
     const { deliveryTag } = message;
     this.#channel.delivered(deliveryTag);
     const note = readWaitingNote(message);
-    if (this.#state === 'idle')
-      this.#channel.settle(deliveryTag, 'return'); // it has left
+    // Given back one by one, they would change places: with the channel, they go back in order.
+    if (this.#state === 'idle') this.#lost(new Error('messages came after it had left'));
     else if (note.kind === 'start') this.#onNote(deliveryTag, note);
     else if (note.kind !== 'copy') this.#onMarker(deliveryTag, note);
     else if (note.by === this.#id) this.#onOwn(deliveryTag, note);
@@ -250,15 +242,17 @@ export class WaitingQueue {
 
   #onMarker(tag: number, { by, kind }: WaitingNote): void {
     this.#channel.settle(tag, 'ack');
-    if (by === this.#id) {
+    if (by !== this.#id) {
+      if (kind === 'marker' && (this.#state === 'minding' || this.isKnown)) this.#options.host.onSucceeded();
+    } else if (kind === 'marker' || this.#state === 'minding') {
       this.isRead = true;
-      this.#isMarked = true;
+      // A mark says nothing of others: it was sent before the work queue had handed out anything here.
+      this.#isMarked = kind === 'marker';
       for (const orphan of this.#notes.takeOthersThan(this.#found)) this.#channel.settle(orphan, 'ack');
       if (this.#state === 'reading') this.#know();
-      else if (this.#state === 'minding') this.#cancelMark?.();
+      else this.#cancelMark?.();
       this.#options.host.onReady();
-    } else if (kind === 'marker' && (this.#state === 'minding' || this.isKnown)) {
-      this.#options.host.onSucceeded();
+      this.#leaveWhenDone();
     }
   }
 
@@ -298,16 +292,14 @@ export class WaitingQueue {
   /** Others may not have come to what is theirs, and will not while nothing is handed to them. */
   #lookLater(delayMs = lookEveryMs): void {
     this.#cancelLook?.();
-    this.#cancelLook = undefined;
     if (this.#state !== 'idle' && this.#state !== 'minding') return;
     this.#cancelLook = this.#clock.setTimeout(() => this.#attempt(() => this.#look()), delayMs);
   }
 
   async #look(): Promise<void> {
-    const before = this.#state;
-    if (before === 'minding') return this.size === 0 ? this.#leave() : this.#lookLater();
+    if (this.#state === 'minding') return this.size === 0 ? this.#leave() : this.#lookLater();
     const isLeft = await this.#channel.isLeft();
-    if (this.#state !== before) return;
+    if (this.#state !== 'idle') return;
     if (!isLeft) return this.#lookLater();
     this.#state = 'minding';
     this.isRead = false;
@@ -316,7 +308,11 @@ export class WaitingQueue {
     await this.#channel.consume();
   }
 
-  /** Nothing is left: whoever is handed the work queue's messages is not to wait for us. */
+  #leaveWhenDone(): void {
+    if (this.#state === 'minding' && this.isRead && this.size === 0) this.#attempt(() => this.#leave());
+  }
+
+  /** Whoever is handed the work queue's messages is not to wait for somebody who has nothing. */
   async #leave(): Promise<void> {
     this.#state = 'idle';
     this.#stopTimers();
@@ -339,8 +335,6 @@ export class WaitingQueue {
   #stopTimers(): void {
     this.#cancelLook?.();
     this.#cancelMark?.();
-    this.#cancelLook = undefined;
-    this.#cancelMark = undefined;
   }
 
   get #limits(): CopyLimits {
