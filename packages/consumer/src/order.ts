@@ -82,7 +82,7 @@ export class Order {
     this.#arrivals = new Arrivals({ body, clock, limitMs: handlerTimeoutMs, onDecoded });
     const onReady = (): void => this.#host?.onReady();
     this.#laying = new LayingAside({ ...options, onReady });
-    this.#suspects = new Suspects(options.suspectLimit, onReady);
+    this.#suspects = new Suspects({ ...options, onReady });
     this.#lines = new KeyLines(2 * prefetch);
     this.#keepsakes = new Keepsakes(2 * prefetch);
   }

@@ -1,3 +1,4 @@
+import type { Logger } from '@surehop/core';
 import type { KeyTurn } from '../key-line.ts';
 import { markOf } from '../quarantine.ts';
 import { LaidAside } from './laid-aside.ts';
@@ -9,6 +10,15 @@ const suspectAfter = 3;
 /** How many processes a message may end while it is noted. */
 const mostDeaths = 5;
 
+export interface SuspectsOptions {
+  readonly queue: string;
+  /** Of the work queue; undefined where the broker counts no deliveries. */
+  readonly suspectLimit: number | undefined;
+  readonly log: Logger;
+  /** Something that had to wait may be started. */
+  readonly onReady: () => void;
+}
+
 /**
  * Messages that may end the process that handles them. To take fewer at once, as without order, is no way out: what a
  * consumer with a smaller prefetch gives back comes behind what it was not handed. So they are laid aside first, out of
@@ -16,17 +26,13 @@ const mostDeaths = 5;
  * until it has ended so many processes that it is a dead letter.
  */
 export class Suspects {
-  /** Of the work queue; undefined where the broker counts no deliveries. */
-  readonly #deliveryLimit: number | undefined;
-  readonly #onReady: () => void;
+  readonly #options: SuspectsOptions;
   #queue: WaitingQueue | undefined;
   #alone: KeyTurn | undefined;
   #isNoted = false;
 
-  /** @param onReady something that had to wait may be started */
-  constructor(deliveryLimit: number | undefined, onReady: () => void) {
-    this.#deliveryLimit = deliveryLimit;
-    this.#onReady = onReady;
+  constructor(options: SuspectsOptions) {
+    this.#options = options;
   }
 
   use(queue: WaitingQueue): void {
@@ -37,7 +43,8 @@ export class Suspects {
   isSuspect({ delivery, excused }: KeyTurn): boolean {
     const deliveries = delivery.deliveryCount - excused;
     if (delivery instanceof LaidAside) return delivery.isSuspect || deliveries >= suspectAfter;
-    return this.#deliveryLimit !== undefined && deliveries >= markOf(this.#deliveryLimit);
+    const { suspectLimit } = this.#options;
+    return suspectLimit !== undefined && deliveries >= markOf(suspectLimit);
   }
 
   /**
@@ -50,6 +57,9 @@ export class Suspects {
     if (!turn.isSuspect || this.isDeadly(turn)) return true;
     if (atWork > 0 || turn.line.laying === turn || this.#queue?.isRead !== true) return false;
     this.#alone = turn;
+    const { queue, log } = this.#options;
+    const fields = { queue, messageId: turn.message.properties.messageId, deliveryCount: turn.delivery.deliveryCount };
+    log.warn(fields, 'a message was delivered often and never settled: it is handled alone');
     // What cannot be laid aside has no note: its message has no id, or there is no room.
     this.#isNoted = !(turn.delivery instanceof LaidAside);
     if (turn.delivery instanceof LaidAside) this.#queue.note(turn.delivery, () => this.#onNoted());
@@ -70,12 +80,12 @@ export class Suspects {
     void queue.received().then(() => {
       if (this.#queue !== queue) return;
       this.#alone = undefined;
-      this.#onReady();
+      this.#options.onReady();
     });
   }
 
   #onNoted(): void {
     this.#isNoted = true;
-    this.#onReady();
+    this.#options.onReady();
   }
 }
