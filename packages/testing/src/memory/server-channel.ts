@@ -170,10 +170,13 @@ export class ServerChannel {
     const settled = byQueue(this.#settle(tag, multiple));
     for (const [queue, all] of settled) {
       this.#tell(queue, all, () => {
-        for (const held of all) queue.acknowledge(held);
+        for (const held of all) {
+          release(held);
+          queue.acknowledge(held);
+        }
+        queue.dispatch();
       });
     }
-    this.#dispatchTo(settled.keys());
   }
 
   /** @throws {ProtocolError} 406 for a tag that is not to be settled on this channel */
@@ -181,10 +184,11 @@ export class ServerChannel {
     for (const held of this.#settle(tag, multiple)) {
       const { queue } = held;
       this.#tell(queue, [held], () => {
+        release(held);
         if (requeue) queue.giveBack(held, way);
         else queue.discard(held, way);
+        queue.dispatch();
       });
-      this.#dispatchTo([queue]);
     }
   }
 
@@ -236,7 +240,6 @@ export class ServerChannel {
     for (const [number, unsettled] of multiple ? this.#unsettled : [[tag, this.#unsettled.get(tag)] as const]) {
       if ((number > tag && !isAll) || unsettled === undefined) break;
       this.#unsettled.delete(number);
-      if (unsettled.consumer !== undefined) unsettled.consumer.unsettled -= 1;
       settled.push(unsettled);
     }
     return settled;
@@ -259,14 +262,15 @@ export class ServerChannel {
   #forget(consumer: ServerConsumer): void {
     consumer.unsettled = 0;
   }
-
-  #dispatchTo(queues: Iterable<Queue>): void {
-    for (const queue of queues) queue.dispatch();
-  }
 }
 
-function byQueue(all: readonly (Held & { readonly queue: Queue })[]): Map<Queue, Held[]> {
-  const heldOf = new Map<Queue, Held[]>();
+/** Its consumer may have one more: not before the queue has taken note, so that no more than the prefetch can come back. */
+function release({ consumer }: Unsettled): void {
+  if (consumer !== undefined) consumer.unsettled = Math.max(0, consumer.unsettled - 1);
+}
+
+function byQueue<T extends { readonly queue: Queue }>(all: readonly T[]): Map<Queue, T[]> {
+  const heldOf = new Map<Queue, T[]>();
   for (const held of all) {
     const others = heldOf.get(held.queue);
     if (others === undefined) heldOf.set(held.queue, [held]);
