@@ -1,11 +1,11 @@
 import { connect, type Rabbit } from '@surehop/consumer';
 import { createPublisher } from '@surehop/publisher';
-import { attachBroker, eventually } from '@surehop/testing';
+import { attachBroker, eventually, type Vhost } from '@surehop/testing';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { keepingLogger } from '../connection/lines.ts';
 import { sendJson, stage } from '../consuming/stage.ts';
 import { Ledger, type Step } from './ledger.ts';
-import { OrderedProcess, type Rule } from './ordered-process.ts';
+import { type Limits, OrderedProcess, type Rule } from './ordered-process.ts';
 import { consume, expectEmpty, nothingFails, numbers, publish } from './waiting-stage.ts';
 
 const broker = attachBroker(inject('broker'));
@@ -196,24 +196,57 @@ describe('a process that is killed while messages are laid aside', () => {
       await eventually(() => expect(first.laidAside).toBe(40), 10_000);
       await eventually(async () => expect(await on.vhost.messages('steps')).toBe(0), 10_000);
     }
-    // One of each key: who dies in quarantine has held one, which an older broker puts behind what it had given back before.
-    await publish(publisher, behind, 0, 1);
-    ledger.ended(poison);
-    let deaths = 0;
-    for (let isOver = false; !isOver; deaths += 1) {
-      expect(deaths).toBeLessThan(12);
-      await using child = new OrderedProcess(on.vhost.url(), ledger, { failing: [], poison }, limits);
-      const done = eventually(() => expect(ledger.count(keys)).toBe(50), 15_000);
-      isOver = await Promise.race([child.ended.then(() => false), done.then(() => true)]);
-      if (isOver) await eventually(async () => expect(await on.vhost.messages('steps.waiting')).toBe(0), 10_000);
-    }
-    const dead = await on.vhost.get('steps.dead-letter');
-    expect(dead.map(({ content }) => JSON.parse(content.toString()))).toEqual([poison]);
-    expect(dead[0]?.headers).toMatchObject({ 'surehop-reason': 'dead-letter' });
-    expect(String(dead[0]?.headers['surehop-error-message'])).toContain('ended several processes');
+    await publish(publisher, behind, 0, 5);
+    await outlived(on.vhost, ledger, poison, keys, 90, limits);
+    await expectOneDead(on.vhost, poison);
     expect(ledger.first('deadly')).toEqual(numbers(0, 20).filter((step) => step !== poison.step));
     expect(ledger.first('beside')).toEqual(numbers(0, 20));
     expect(ledger.overtakers).toEqual([]);
-    expect(await on.vhost.messages('steps')).toBe(0);
+  }, 90_000);
+
+  // Red with `deliveryLimit: options.suspectLimit` for ordered consumers too (intake.ts), which then take one at a time.
+  test('again and again by one of the work queue does the same, and keeps the order of each key', async () => {
+    await using on = await stage(broker);
+    const ledger = new Ledger();
+    const poison: Step = { key: 'deadly', step: 3 };
+    const keys = ['deadly', 'beside', 'more'];
+    await using first = new OrderedProcess(on.vhost.url(), ledger, { failing: [], poison: { key: 'deadly', step: 0 } });
+    await first.ready;
+    await publish(createPublisher(on.rabbit), keys, 0, 20);
+    await first.ended;
+    await outlived(on.vhost, ledger, poison, keys, 60, { concurrency: 4 });
+    await expectOneDead(on.vhost, poison);
+    expect(ledger.first('deadly')).toEqual(numbers(0, 20).filter((step) => step !== poison.step));
+    for (const key of ['beside', 'more']) expect(ledger.first(key)).toEqual(numbers(0, 20));
+    expect(ledger.overtakers).toEqual([]);
   }, 90_000);
 });
+
+/** Processes die of a message, one after the other, until one has handled all others. */
+async function outlived(
+  vhost: Vhost,
+  ledger: Ledger,
+  poison: Step,
+  keys: readonly string[],
+  count: number,
+  limits: Limits,
+): Promise<void> {
+  ledger.ended(poison);
+  for (let [deaths, isOver] = [0, false]; !isOver; deaths += 1) {
+    expect(deaths).toBeLessThan(12);
+    await using child = new OrderedProcess(vhost.url(), ledger, { failing: [], poison }, limits);
+    const done = eventually(() => expect(ledger.count(keys)).toBe(count), 15_000);
+    isOver = await Promise.race([child.ended.then(() => false), done.then(() => true)]);
+    if (!isOver) continue;
+    for (const name of ['steps', 'steps.waiting']) {
+      await eventually(async () => expect(await vhost.messages(name)).toBe(0), 10_000);
+    }
+  }
+}
+
+async function expectOneDead(vhost: Vhost, poison: Step): Promise<void> {
+  const dead = await vhost.get('steps.dead-letter');
+  expect(dead.map(({ content }) => JSON.parse(content.toString()))).toEqual([poison]);
+  expect(dead[0]?.headers).toMatchObject({ 'surehop-reason': 'dead-letter' });
+  expect(String(dead[0]?.headers['surehop-error-message'])).toContain('ended several processes');
+}

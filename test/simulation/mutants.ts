@@ -247,7 +247,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'waiting-original-acked-before-its-copy',
     file: 'consumer/src/waiting/laying-aside.ts',
-    changes: [['line.laying = turn;\n  }', "{ line.laying = turn; delivery.settle('ack'); }\n  }"]],
+    changes: [['line.laying = turn;\n  }', "{ line.laying = turn; turn.delivery.settle('ack'); }\n  }"]],
   },
   {
     name: 'last-laid-aside-first',
@@ -271,19 +271,6 @@ export const mutants: readonly Mutant[] = [
     name: 'waiting-queue-left-behind',
     file: 'consumer/src/waiting/waiting-queue.ts',
     changes: [['if (!isLeft) return this.#lookLater();', 'if (isLeft || !isLeft) return this.#lookLater();']],
-  },
-  {
-    name: 'minder-takes-its-mark-for-a-marker',
-    file: 'consumer/src/waiting/waiting-queue.ts',
-    changes: [["} else if (kind === 'marker' || this.#state === 'minding') {", '} else {']],
-  },
-  {
-    name: 'minder-gives-back-one-by-one',
-    file: 'consumer/src/waiting/waiting-queue.ts',
-    changes: [
-      ["this.#lost(new Error('messages came after it had left'))", "this.#channel.settle(deliveryTag, 'return')"],
-      ["this.#state === 'minding' && this.isRead && this.size === 0", "this.#state === 'minding' && this.size === 0"],
-    ],
   },
   {
     name: 'suspects-handled-beside-others',

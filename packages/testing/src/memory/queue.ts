@@ -254,10 +254,7 @@ export class Queue implements MessageTarget {
     if (this.#around.release.countsEveryReturn || isFailure(way)) entry.deliveryCount += 1;
   }
 
-  /**
-   * A classic queue puts it in its place. A quorum queue hands out first what was given back, in the order in which that
-   * was; without a delivery limit, seen on 3.10, it puts it at its end.
-   */
+  /** In its place; a quorum queue behind what was given back before, or, without a delivery limit (3.10), at its end. */
   #putBack(entry: Entry): void {
     const { type, deliveryLimit } = this.#settings;
     const comesBefore = (other: Entry): boolean =>
