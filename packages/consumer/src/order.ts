@@ -76,15 +76,16 @@ export class Order {
   #host: OrderHost | undefined;
 
   constructor(options: OrderOptions) {
-    const { body, clock, handlerTimeoutMs, prefetch } = options;
+    const { body, clock, handlerTimeoutMs, prefetch, mostWaiting } = options;
+    const mostInHand = 2 * prefetch + mostWaiting;
     this.#options = options;
     const onDecoded = (delivery: Delivery, decoded: DecodedBody<unknown>): void => this.#place(delivery, decoded);
     this.#arrivals = new Arrivals({ body, clock, limitMs: handlerTimeoutMs, onDecoded });
     const onReady = (): void => this.#host?.onReady();
     this.#laying = new LayingAside({ ...options, onReady });
     this.#suspects = new Suspects({ ...options, onReady });
-    this.#lines = new KeyLines(2 * prefetch);
-    this.#keepsakes = new Keepsakes(2 * prefetch);
+    this.#lines = new KeyLines(mostInHand);
+    this.#keepsakes = new Keepsakes(mostInHand);
   }
 
   serve(host: OrderHost): void {
@@ -93,6 +94,7 @@ export class Order {
 
   /** A subscription begins, with a waiting queue of its own. */
   begin(session: LinkSession, subscription: Subscribed): void {
+    this.#waiting?.end(new Error('another subscription has begun')); // of one that could not even be opened
     const waiting = this.#options.waitingFor(session, {
       onFound: (delivery) => this.#arrivals.add(delivery),
       onKnown: () => this.#onKnown(),

@@ -23,9 +23,11 @@ export class Leftovers {
 
   /**
    * Whether a delivery of the work queue is the original of one of them: who copied it died before it could acknowledge.
-   * Each has one. Ids are foreign, so that the bodies are compared too.
+   * Each has one. Ids are foreign, so that the bodies are compared too. What was handed out before comes first: when
+   * something else comes, no original can come any more.
    */
   holds({ redelivered, properties, content }: IncomingMessage): boolean {
+    if (!redelivered) this.#copied.clear();
     if (!redelivered || properties.messageId === undefined) return false;
     const copied = this.#copied.get(properties.messageId) ?? [];
     const at = copied.findIndex((other) => Buffer.compare(other, content) === 0);
