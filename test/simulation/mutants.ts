@@ -279,9 +279,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no-quarantine',
-    foundBy: 25,
+    foundBy: 360,
     file: 'consumer/src/caution.ts',
-    changes: [['deliveryCount < markOf(deliveryLimit)', 'deliveryCount < 1_000 * markOf(deliveryLimit)']],
+    changes: [['deliveryCount >= markOf(deliveryLimit)', 'deliveryCount >= 1_000 * markOf(deliveryLimit)']],
   },
 ];
 
