@@ -233,7 +233,7 @@ async function outlived(
 ): Promise<void> {
   ledger.ended(poison);
   for (let [deaths, isOver] = [0, false]; !isOver; deaths += 1) {
-    expect(deaths).toBeLessThan(12);
+    expect(deaths).toBeLessThan(18);
     await using child = new OrderedProcess(vhost.url(), ledger, { failing: [], poison }, limits);
     const done = eventually(() => expect(ledger.count(keys)).toBe(count), 15_000);
     isOver = await Promise.race([child.ended.then(() => false), done.then(() => true)]);

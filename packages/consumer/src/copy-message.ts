@@ -131,7 +131,8 @@ export function waitingCopy(
   notBefore: number | undefined,
   limits: CopyLimits,
 ): OutgoingMessage | undefined {
-  const properties = propertiesOf(message, limits);
+  // A quorum queue of 4.0 and later would hand out first what has a high priority.
+  const { priority: _priority, ...properties } = propertiesOf(message, limits);
   const headers = sentOnHeaders(message.headers, properties, headerLimit(limits) - waitingHeaderBytes);
   const time = notBefore === undefined ? {} : { [headerNames.notBefore]: iso(notBefore) };
   return (

@@ -15,3 +15,12 @@ export function channelGone(end: End): SurehopError {
     { retryable: true, cause: end.kind === 'retired' ? undefined : end.cause },
   );
 }
+
+/** Why a handler's signal is aborted by `close()`. */
+export function closeTimeout(timeoutMs: number): SurehopError {
+  return new SurehopError(
+    'SUREHOP_CLOSE_TIMEOUT',
+    `the consumer is closing and the handler did not return within ${timeoutMs} ms; its message is given back`,
+    { retryable: true },
+  );
+}

@@ -1,4 +1,4 @@
-import { type ConsumerHealth, SurehopError } from '@surehop/core';
+import type { ConsumerHealth, SurehopError } from '@surehop/core';
 import {
   asError,
   DriverError,
@@ -12,7 +12,7 @@ import {
 import { Caution } from './caution.ts';
 import { Condition } from './condition.ts';
 import type { Delivery } from './delivery.ts';
-import type { End } from './end.ts';
+import { closeTimeout, type End } from './end.ts';
 import type { IntakeOptions } from './intake-options.ts';
 import { Pace } from './pace.ts';
 import { deliveryCountOf } from './quarantine.ts';
@@ -201,9 +201,8 @@ export class Intake {
     const { internals, order } = this.#options;
     const subscription = this.#newSubscription(session);
     this.#current = subscription;
-    order?.begin(session, subscription);
     try {
-      await subscription.open(session);
+      await this.#open(session, subscription);
       if (!subscription.isRetired) this.#opened(session, subscription);
       const end = await subscription.ended;
       if (end.kind !== 'retired') throw this.#lost(end);
@@ -221,6 +220,16 @@ export class Intake {
     if (this.isQuarantined && !this.#isPaused) await this.#calm(over);
     const pauseMs = this.#pace.replaced();
     if (pauseMs > 0 && !this.#isPaused) await sleep(internals.effects.clock, pauseMs, over);
+  }
+
+  async #open(session: LinkSession, subscription: Subscription): Promise<void> {
+    try {
+      await this.#options.order?.begin(session, subscription);
+      await subscription.open(session);
+    } catch (thrown) {
+      subscription.lose(asError(thrown)); // with what belongs to it
+      throw thrown;
+    }
   }
 
   /** A crash would count against whatever else is in hand: it gets the time to end first. */
@@ -304,8 +313,8 @@ export class Intake {
     this.#caution.watchIdle();
     this.#vigil.watch(session, subscription);
     this.#setPhase('consuming');
-    const fields = { queue, host: session.host, generation: session.generation };
-    if (isBack) internals.log.warn(fields, 'consuming again');
+    const { host, generation } = session;
+    if (isBack) internals.log.warn({ queue, host, generation }, 'consuming again');
   }
 
   #lost({ kind, cause }: Extract<End, { cause: Error }>): Error {
@@ -331,12 +340,4 @@ export class Intake {
     this.#phase = phase;
     this.#condition.changed();
   }
-}
-
-function closeTimeout(timeoutMs: number): SurehopError {
-  return new SurehopError(
-    'SUREHOP_CLOSE_TIMEOUT',
-    `the consumer is closing and the handler did not return within ${timeoutMs} ms; its message is given back`,
-    { retryable: true },
-  );
 }

@@ -63,7 +63,7 @@ export class Order {
   readonly #arrivals: Arrivals;
   readonly #lines: KeyLines;
   readonly #keepsakes: Keepsakes;
-  /** Lines whose first message may be started. */
+  /** Their first message may be started. */
   readonly #offered = new Backlog<KeyLine>();
   /** Deliveries without a key whose dead letter is on its way. */
   readonly #dying = new Set<Delivery>();
@@ -77,23 +77,26 @@ export class Order {
 
   constructor(options: OrderOptions) {
     const { body, clock, handlerTimeoutMs, prefetch, mostWaiting } = options;
-    const mostInHand = 2 * prefetch + mostWaiting;
     this.#options = options;
     const onDecoded = (delivery: Delivery, decoded: DecodedBody<unknown>): void => this.#place(delivery, decoded);
     this.#arrivals = new Arrivals({ body, clock, limitMs: handlerTimeoutMs, onDecoded });
     const onReady = (): void => this.#host?.onReady();
     this.#laying = new LayingAside({ ...options, onReady });
     this.#suspects = new Suspects({ ...options, onReady });
-    this.#lines = new KeyLines(mostInHand);
-    this.#keepsakes = new Keepsakes(mostInHand);
+    this.#lines = new KeyLines(2 * prefetch + mostWaiting);
+    this.#keepsakes = new Keepsakes(2 * prefetch + mostWaiting);
   }
 
   serve(host: OrderHost): void {
     this.#host = host;
   }
 
-  /** A subscription begins, with a waiting queue of its own. */
-  begin(session: LinkSession, subscription: Subscribed): void {
+  /**
+   * A subscription begins, with a waiting queue of its own. Resolves once that is seen.
+   *
+   * @throws {DriverError} 404 where there is none: nothing could be handled then
+   */
+  async begin(session: LinkSession, subscription: Subscribed): Promise<void> {
     this.#waiting?.end(new Error('another subscription has begun')); // of one that could not even be opened
     const waiting = this.#options.waitingFor(session, {
       onFound: (delivery) => this.#arrivals.add(delivery),
@@ -109,6 +112,7 @@ export class Order {
     this.#waiting = waiting;
     this.#laying.use(waiting);
     this.#suspects.use(waiting);
+    await waiting.standing();
   }
 
   /** Whether nothing is started that has not come to an end: what is in hand may be given back. */
@@ -143,9 +147,7 @@ export class Order {
   }
 
   #onKnown(): void {
-    const early = this.#early;
-    this.#early = [];
-    for (const delivery of early) this.#admit(delivery);
+    for (const delivery of this.#early.splice(0)) this.#admit(delivery);
   }
 
   #admit(delivery: Delivery): void {
@@ -290,12 +292,12 @@ export class Order {
     turn.isSuspect = this.#suspects.isSuspect(turn);
     line.turns.add(turn);
     if (turn.isLaid) line.laid += 1;
-    if (line.state !== 'free') {
+    if (line.state === 'free') {
+      this.#offer(line);
+      this.#host?.onReady();
+    } else {
       this.#laying.changed(line);
-      return;
     }
-    this.#offer(line);
-    this.#host?.onReady();
   }
 
   /** What was known of it before its channel was lost, or was written into it before it came here. */

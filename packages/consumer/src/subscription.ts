@@ -183,8 +183,8 @@ export class Subscription implements Origin, Slots, Entrance {
 
   /** Resolves when the broker waits for nothing; in order, when it waits for nothing that was started. */
   whenSettled(signal?: AbortSignal): Promise<void> {
-    const { order } = this.#options;
-    return this.#condition.until(() => this.inHand === 0 || order?.isQuiet === true, signal);
+    const isSettled = (): boolean => this.#isOver || (this.#options.order?.isQuiet ?? this.inHand === 0);
+    return this.#condition.until(isSettled, signal);
   }
 
   /** Aborts the signals of handlers that still run, and gives their messages back. */

@@ -9,8 +9,11 @@ export class LaidAside extends ChannelDelivery {
   readonly name: string;
   /** It may end the process that handles it. */
   readonly isSuspect: boolean;
-  /** Undefined until the broker has handed it back. */
-  tag: number | undefined;
+  /**
+   * Of its copy, once the broker has handed it back: several where it was sent twice, or handed out twice on one channel, as
+   * when a node lost sight of another for a moment.
+   */
+  readonly tags: number[] = [];
   /** What the broker is to be told of it. */
   settlement: Settlement | undefined;
 

@@ -13,6 +13,9 @@ export interface LayingAsideOptions {
   readonly onReady: () => void;
 }
 
+/** So many may be in the waiting queue, suspects included: all of it must fit into the largest prefetch, 65,535. */
+const mostSuspect = 60_000;
+
 /**
  * Keeps few messages of keys that wait in hand, and none that is suspect: beyond that, the messages of a key go to the waiting queue, the first one
  * first and each only once the one before it is stored. So it holds for each key, whoever dies when, that what is in the
@@ -42,7 +45,7 @@ export class LayingAside {
     if (turn === undefined || turn.isAtWork || line.laying !== undefined) return;
     const queue = this.#queue;
     const mustBeLaid = held > 0 && this.#held > mostHeld && queue !== undefined && queue.size < mostWaiting;
-    if (queue === undefined || !(mustBeLaid || turn.isSuspect)) return;
+    if (queue === undefined || !(mustBeLaid || (turn.isSuspect && queue.size < mostSuspect))) return;
     const { readyAt } = turn;
     const notBefore = readyAt === undefined ? undefined : clock.epochMs() + readyAt - clock.now();
     if (queue.lay(turn, notBefore, (laid) => this.#onEnd(turn, laid))) line.laying = turn;

@@ -5,7 +5,7 @@ import type { WaitingNote } from './waiting-message.ts';
 
 const note = (number: number): WaitingNote => ({
   ...{ by: 'x.1', kind: 'copy', number, exchange: '', routingKey: 'steps' },
-  ...{ isSuspect: false, of: '' },
+  ...{ priority: undefined, isSuspect: false, of: '' },
 });
 
 function message(messageId: string | undefined, text: string, redelivered = true): IncomingMessage {

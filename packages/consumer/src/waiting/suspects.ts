@@ -4,8 +4,11 @@ import { markOf } from '../quarantine.ts';
 import { LaidAside } from './laid-aside.ts';
 import type { WaitingQueue } from './waiting-queue.ts';
 
-/** Deliveries after which a message of the waiting queue is suspect: all of it comes again with each process that dies. */
-const suspectAfter = 3;
+/**
+ * Deliveries after which a message of the waiting queue is suspect. All of it comes again with each process that dies, and
+ * before 4.3 with each that closes in order too: as many as a rolling deployment has processes are to be no sign.
+ */
+const suspectAfter = 10;
 
 /** How many processes a message may end while it is noted. */
 const mostDeaths = 5;
@@ -55,20 +58,25 @@ export class Suspects {
   mayStart(turn: KeyTurn, atWork: number): boolean {
     if (this.#alone !== undefined) return this.#alone === turn && this.#isNoted;
     if (!turn.isSuspect || this.isDeadly(turn)) return true;
-    if (atWork > 0 || turn.line.laying === turn || this.#queue?.isRead !== true) return false;
+    const queue = this.#queue;
+    if (atWork > 0 || queue?.isRead !== true || (turn.line.laying === turn && queue.flows)) return false;
     this.#alone = turn;
-    const { queue, log } = this.#options;
-    const fields = { queue, messageId: turn.message.properties.messageId, deliveryCount: turn.delivery.deliveryCount };
+    const { queue: name, log } = this.#options;
+    const fields = {
+      queue: name,
+      messageId: turn.message.properties.messageId,
+      deliveryCount: turn.delivery.deliveryCount,
+    };
     log.warn(fields, 'a message was delivered often and never settled: it is handled alone');
-    // What cannot be laid aside has no note: its message has no id, or there is no room.
-    this.#isNoted = !(turn.delivery instanceof LaidAside);
-    if (turn.delivery instanceof LaidAside) this.#queue.note(turn.delivery, () => this.#onNoted());
+    // No note of what cannot be laid aside, since it has no id or there is no room, nor while nothing can be stored.
+    this.#isNoted = !(turn.delivery instanceof LaidAside && queue.flows);
+    if (turn.delivery instanceof LaidAside && queue.flows) queue.note(turn.delivery, () => this.#onNoted(turn));
     return this.#isNoted;
   }
 
   /** Whether it has ended so many processes that it is not to be tried again. */
   isDeadly({ delivery }: KeyTurn): boolean {
-    return delivery instanceof LaidAside && (this.#queue?.deathsOf(delivery) ?? 0) >= mostDeaths;
+    return delivery instanceof LaidAside && (this.#queue?.notes.deathsOf(delivery.name) ?? 0) >= mostDeaths;
   }
 
   /** It has come to an end, and this process lives: the broker has to know that before the next one can end it. */
@@ -76,7 +84,7 @@ export class Suspects {
     const queue = this.#queue;
     if (this.#alone !== turn || queue === undefined) return;
     this.#isNoted = false;
-    if (turn.delivery instanceof LaidAside) queue.forgetNotes(turn.delivery);
+    if (turn.delivery instanceof LaidAside) queue.notes.forget(turn.delivery.name);
     void queue.received().then(() => {
       if (this.#queue !== queue) return;
       this.#alone = undefined;
@@ -84,7 +92,8 @@ export class Suspects {
     });
   }
 
-  #onNoted(): void {
+  #onNoted(turn: KeyTurn): void {
+    if (this.#alone !== turn) return;
     this.#isNoted = true;
     this.#options.onReady();
   }

@@ -30,6 +30,8 @@ export class WaitingChannel {
   #channel: DriverChannel | undefined;
   #settler: Settler | undefined;
   #isOver = false;
+  /** Whether nobody consumed it before. */
+  #wasFree = false;
   /** Whether it is, or waits to be, the one that is handed messages. */
   isConsuming = false;
 
@@ -37,9 +39,17 @@ export class WaitingChannel {
     this.#options = options;
   }
 
-  /** Whether all of it is in hand here: nobody else consumes it. Of a queue that is not there yet, we are not told of either. */
+  /**
+   * Whether all of it is in hand here: nobody else consumes it. Of a queue that is not there yet, we are not told of either;
+   * and of those that wait in line, ourselves among them, none is counted (3.10).
+   */
   async isOurs(): Promise<boolean> {
-    return this.isConsuming && (await this.#ready()) === 0 && (await this.#consumers()) === 1;
+    return this.#wasFree && (await this.#ready()) === 0 && (await this.#consumers()) === 1;
+  }
+
+  /** @throws {DriverError} 404 where there is no such queue */
+  async standing(): Promise<void> {
+    await this.#ready();
   }
 
   /** Whether it holds messages, and nobody takes them. */
@@ -50,6 +60,7 @@ export class WaitingChannel {
   async consume(): Promise<void> {
     this.isConsuming = true;
     const channel = await this.#open();
+    this.#wasFree = (await this.#consumers()) === 0;
     await channel.prefetch(prefetch, this.#deadline());
     if (!this.#isOver) await channel.consume(this.#options.name, this.#options.tag, this.#deadline());
   }

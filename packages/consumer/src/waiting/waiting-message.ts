@@ -22,6 +22,8 @@ export interface WaitingNote {
   /** Of a copy: where it was published to. */
   readonly exchange: string;
   readonly routingKey: string;
+  /** Of a copy: the original's, which the copy has not, so that it keeps its place. */
+  readonly priority: number | undefined;
   /** Of a copy: whether it may end the process that handles it. */
   readonly isSuspect: boolean;
   /** Of a start: which copy. */
@@ -34,22 +36,25 @@ type Described = Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>;
 export function readWaitingNote(message: IncomingMessage): WaitingNote {
   const given = headerOf(message, headerNames.waiting);
   const note = typeof given === 'object' && given !== null ? (given as HeaderTable) : {};
-  const { by, kind, number, exchange, 'routing-key': routingKey, suspect, of } = note;
+  const { by, kind, number, exchange, 'routing-key': routingKey, priority, suspect, of } = note;
   return {
     by: textOf(by) ?? '',
     kind: kind === 'marker' || kind === 'mark' || kind === 'start' ? kind : 'copy',
     number: typeof number === 'number' ? number : message.deliveryTag,
     exchange: textOf(exchange) ?? message.exchange,
     routingKey: textOf(routingKey) ?? message.routingKey,
+    priority: typeof priority === 'number' ? priority : undefined,
     isSuspect: suspect === true,
     of: textOf(of) ?? '',
   };
 }
 
-export function waitingNote({ by, kind, number, exchange, routingKey, isSuspect, of }: Described): HeaderTable {
+export function waitingNote(note: Described): HeaderTable {
+  const { by, kind, number, exchange, routingKey, priority, isSuspect, of } = note;
   if (kind === 'start') return { by, kind, of };
   if (kind !== 'copy') return { by, kind };
-  return { by, kind, number, exchange, 'routing-key': routingKey, ...(isSuspect && { suspect: true }) };
+  const place = { by, kind, number, exchange, 'routing-key': routingKey };
+  return { ...place, ...(priority !== undefined && { priority }), ...(isSuspect && { suspect: true }) };
 }
 
 /** One name for each copy. */
@@ -58,9 +63,10 @@ export function copyName({ by, number }: WaitingNote): string {
 }
 
 /** A copy as it was delivered from the work queue. */
-export function unwrapped(message: IncomingMessage, { exchange, routingKey }: WaitingNote): IncomingMessage {
+export function unwrapped(message: IncomingMessage, { exchange, routingKey, priority }: WaitingNote): IncomingMessage {
   const { [headerNames.waiting]: _note, ...headers } = message.headers;
-  const { consumerTag, deliveryTag, content, properties } = message;
+  const { consumerTag, deliveryTag, content } = message;
+  const properties = priority === undefined ? message.properties : { ...message.properties, priority };
   return { consumerTag, deliveryTag, redelivered: true, exchange, routingKey, content, properties, headers };
 }
 

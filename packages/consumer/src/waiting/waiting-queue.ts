@@ -9,9 +9,9 @@ import {
   waitingName,
 } from '@surehop/core/internal';
 import type { Copies, CopyResult } from '../copies.ts';
-import { type CopyLimits, waitingCopy } from '../copy-message.ts';
+import { waitingCopy } from '../copy-message.ts';
 import type { KeyTurn } from '../key-line.ts';
-import { deliveryCountOf } from '../quarantine.ts';
+import { failedDeliveriesOf } from '../quarantine.ts';
 import type { Settlement } from '../settler.ts';
 import { LaidAside } from './laid-aside.ts';
 import { Leftovers } from './leftovers.ts';
@@ -63,24 +63,23 @@ export class WaitingQueue {
   isRead = false;
   /** Whether the queue has handed out what this opening has sent: of others, what comes later was sent later. */
   #isMarked = false;
+  readonly notes: StartNotes;
   readonly #leftovers = new Leftovers();
-  readonly #notes = new StartNotes();
-  /** What this opening has sent and has not come back, by the name of the copy. */
-  readonly #sent = new Map<string, LaidAside>();
-  /** What earlier openings have sent and is not settled. */
-  readonly #found = new Set<string>();
-  /** Those whose notes may still come. */
-  readonly #noted = new Set<string>();
+  /** What is not settled, or has not come back, by the name of the copy. */
+  readonly #laid = new Map<string, LaidAside>();
   #state: 'idle' | 'reading' | 'minding' | 'known' | 'over' = 'idle';
   #copies = 0;
   #cancelLook: Cancel | undefined;
   #cancelMark: Cancel | undefined;
+  /** What was sent to come back, and is not stored yet. */
+  #marking: 'marker' | 'mark' | undefined;
 
   constructor(options: WaitingQueueOptions) {
     const { queue, session, internals, member, opening } = options;
     const { effects, options: settings } = internals;
     this.#options = options;
     this.#id = `${member}.${opening}`;
+    this.notes = new StartNotes(member, (tag) => this.#channel.settle(tag, 'ack'));
     this.#channel = new WaitingChannel({
       name: waitingName(queue),
       tag: this.#id,
@@ -105,6 +104,17 @@ export class WaitingQueue {
     if (!this.#channel.isConsuming) this.#attempt(() => this.#channel.consume());
   }
 
+  /** Resolves once the queue is seen; rejects where there is none. */
+  standing(): Promise<void> {
+    return this.#channel.standing();
+  }
+
+  /** Whether a copy or a note would be stored soon. */
+  get flows(): boolean {
+    const { session } = this.#options.internals.publishLink;
+    return session?.isOpen === true && session.blocked !== true;
+  }
+
   /** Whether this delivery of the work queue is laid aside already: its process died before it had acknowledged it. */
   holds(message: IncomingMessage): boolean {
     return this.#leftovers.holds(message);
@@ -116,19 +126,24 @@ export class WaitingQueue {
    * @param onEnd told what takes the delivery's place once the copy is stored; undefined when it cannot be. Never in this call
    */
   lay(turn: KeyTurn, notBefore: number | undefined, onEnd: (laid: LaidAside | undefined) => void): boolean {
-    const { queue, copies } = this.#options;
+    const { queue, session, internals, copies } = this.#options;
     const { delivery, message, isSuspect } = turn;
+    const { frameMax } = internals.publishLink.session ?? session;
     // Without an id, its original could not be told from it.
     if (!this.isKnown || !message.properties.messageId) return false;
     const { exchange, routingKey } = message;
+    const { priority } = message.properties;
     const number = this.#copies + 1;
-    const note: WaitingNote = { by: this.#id, kind: 'copy', number, exchange, routingKey, isSuspect, of: '' };
-    const copy = waitingCopy(message, queue, waitingNote(note), notBefore, this.#limits);
+    const note: WaitingNote = { by: this.#id, kind: 'copy', number, exchange, routingKey, priority, isSuspect, of: '' };
+    const copy = waitingCopy(message, queue, waitingNote(note), notBefore, {
+      frameMax,
+      newId: () => internals.effects.newId(),
+    });
     if (copy === undefined) return false;
     this.#copies = number;
     this.size += 1;
     const laid = new LaidAside(message, 0, note, this);
-    this.#sent.set(laid.name, laid);
+    this.#laid.set(laid.name, laid);
     copies.sendSimply(copy, delivery.gone, delivery, ({ status }) => onEnd(this.#onSent(laid, status)), laid);
     return true;
   }
@@ -138,28 +153,16 @@ export class WaitingQueue {
     if (this.#state === 'over' || laid.settlement !== undefined) return;
     laid.settlement = settlement;
     this.size -= 1;
-    this.#found.delete(laid.name);
     this.#settleHere(laid);
-    this.forgetNotes(laid);
+    this.notes.forget(laid.name);
     this.#options.host.onSettled(laid);
     this.#leaveWhenDone();
   }
 
   /** Stores that its handling begins. */
   note({ name }: LaidAside, onStored: () => void): void {
-    this.#noted.add(name);
+    this.notes.begin(name);
     this.#send({ by: this.#options.member, kind: 'start', of: name }, onStored);
-  }
-
-  /** How many processes have ended while it was handled, as far as is noted. */
-  deathsOf({ name }: LaidAside): number {
-    return this.#notes.deathsOf(name);
-  }
-
-  /** Its handling has come to an end. */
-  forgetNotes({ name }: LaidAside): void {
-    this.#noted.delete(name);
-    for (const tag of this.#notes.take(name)) this.#channel.settle(tag, 'ack');
   }
 
   /** Resolves once the broker has read all that was settled. Never rejects; not at all when this is over before. */
@@ -171,6 +174,7 @@ export class WaitingQueue {
   async close(signal: AbortSignal): Promise<void> {
     if (this.#state === 'over') return;
     this.#stopTimers();
+    this.notes.forgetOwn();
     await this.#channel.flush(signal);
     this.end(new Error('closed'), signal);
     await this.#channel.close(signal);
@@ -188,7 +192,8 @@ export class WaitingQueue {
   #onSent(laid: LaidAside, status: CopyResult['status']): LaidAside | undefined {
     if (status === 'stored') return laid;
     if (laid.settlement === undefined) this.size -= 1;
-    laid.settlement = 'ack'; // should it come after all
+    this.#laid.delete(laid.name);
+    laid.settlement = 'ack';
     return undefined;
   }
 
@@ -203,17 +208,20 @@ export class WaitingQueue {
   #read(kind: 'marker' | 'mark'): void {
     if (kind === 'marker') this.#state = 'reading';
     this.#cancelMark?.();
-    this.#send({ by: this.#id, kind });
+    if (this.#marking !== kind) {
+      this.#marking = kind;
+      this.#send({ by: this.#id, kind }, () => {
+        this.#marking = undefined;
+      });
+    }
     this.#cancelMark = this.#clock.setTimeout(() => this.#attempt(() => this.#readAgain(kind)), markAgainMs);
   }
 
   /** Where publishing is blocked, no marker comes: then it is enough that nobody else has anything of it. */
   async #readAgain(kind: 'marker' | 'mark'): Promise<void> {
-    const isBlocked = this.#options.internals.publishLink.session?.blocked === true;
-    const isOurs = isBlocked && (await this.#channel.isOurs());
-    if (!isBlocked) this.#read(kind);
-    else if (isOurs && this.#state === 'reading') this.#know();
-    else if (this.#state !== 'over') this.#cancelMark = this.#clock.setTimeout(() => this.#read(kind), markAgainMs);
+    const isOurs = !this.flows && (await this.#channel.isOurs());
+    if (isOurs && this.#state === 'reading') this.#know();
+    else if (this.#state === (kind === 'marker' ? 'reading' : 'minding')) this.#read(kind);
   }
 
   #send(note: Pick<WaitingNote, 'by' | 'kind'> & Partial<WaitingNote>, onStored: () => void = () => undefined): void {
@@ -232,12 +240,28 @@ export class WaitingQueue {
     const note = readWaitingNote(message);
     // Given back one by one, they would change places: with the channel, they go back in order.
     if (this.#state === 'idle') this.#lost(new Error('messages came after it had left'));
-    else if (note.kind === 'start') this.#onNote(deliveryTag, note);
+    else if (note.kind === 'start')
+      this.notes.came(note.of, deliveryTag, note.by, !this.isRead || this.#laid.has(note.of));
     else if (note.kind !== 'copy') this.#onMarker(deliveryTag, note);
-    else if (note.by === this.#id) this.#onOwn(deliveryTag, note);
-    else if (this.isKnown && !this.#isMarked) this.#lost(new Error('there was more than was known'));
-    else if (this.isKnown || this.#leftovers.hasSeen(note)) this.#channel.settle(deliveryTag, 'ack');
-    else this.#onFound(message, note);
+    else this.#onCopy(message, note);
+  }
+
+  #onCopy(message: IncomingMessage, note: WaitingNote): void {
+    const { deliveryTag, redelivered } = message;
+    const laid = this.#laid.get(copyName(note));
+    if (laid !== undefined) {
+      laid.tags.push(deliveryTag);
+      this.#settleHere(laid);
+    } else if (note.by === this.#id || this.#leftovers.hasSeen(note)) {
+      this.#channel.settle(deliveryTag, 'ack'); // sent twice, since its confirm was late
+    } else if (!this.isKnown) {
+      this.#onFound(message, note);
+    } else if (redelivered || !this.#isMarked) {
+      // What comes late comes for the first time: somebody else has had this queue meanwhile, or it was not empty.
+      this.#lost(new Error('there was more than was known'));
+    } else {
+      this.#channel.settle(deliveryTag, 'ack');
+    }
   }
 
   #onMarker(tag: number, { by, kind }: WaitingNote): void {
@@ -248,7 +272,7 @@ export class WaitingQueue {
       this.isRead = true;
       // A mark says nothing of others: it was sent before the work queue had handed out anything here.
       this.#isMarked = kind === 'marker';
-      for (const orphan of this.#notes.takeOthersThan(this.#found)) this.#channel.settle(orphan, 'ack');
+      this.notes.forgetOthersThan(this.#laid);
       if (this.#state === 'reading') this.#know();
       else this.#cancelMark?.();
       this.#options.host.onReady();
@@ -256,35 +280,18 @@ export class WaitingQueue {
     }
   }
 
-  #onNote(tag: number, { by, of }: WaitingNote): void {
-    const isOwn = by === this.#options.member;
-    const isWanted = isOwn ? this.#noted.has(of) : !this.isRead || this.#found.has(of);
-    if (!isWanted) this.#channel.settle(tag, 'ack');
-    else this.#notes.add(of, tag, isOwn);
-  }
-
-  #onOwn(tag: number, note: WaitingNote): void {
-    const laid = this.#sent.get(copyName(note));
-    this.#sent.delete(copyName(note));
-    // Sent twice, since its confirm was late: the first one counts.
-    if (laid === undefined) {
-      this.#channel.settle(tag, 'ack');
-    } else {
-      laid.tag = tag;
-      this.#settleHere(laid);
-    }
-  }
-
   /** Once it has come and is settled. */
-  #settleHere({ tag, settlement }: LaidAside): void {
-    if (tag !== undefined && settlement !== undefined) this.#channel.settle(tag, settlement);
+  #settleHere({ name, tags, settlement }: LaidAside): void {
+    if (settlement === undefined || tags.length === 0) return;
+    for (const tag of tags.splice(0)) this.#channel.settle(tag, settlement);
+    this.#laid.delete(name);
   }
 
   #onFound(message: IncomingMessage, note: WaitingNote): void {
-    const laid = new LaidAside(unwrapped(message, note), deliveryCountOf(message), note, this);
-    laid.tag = message.deliveryTag;
+    const laid = new LaidAside(unwrapped(message, note), failedDeliveriesOf(message), note, this);
+    laid.tags.push(message.deliveryTag);
     this.size += 1;
-    this.#found.add(laid.name);
+    this.#laid.set(laid.name, laid);
     this.#leftovers.add(laid.message, note);
     this.#options.host.onFound(laid);
   }
@@ -335,12 +342,6 @@ export class WaitingQueue {
   #stopTimers(): void {
     this.#cancelLook?.();
     this.#cancelMark?.();
-  }
-
-  get #limits(): CopyLimits {
-    const { internals, session } = this.#options;
-    const { frameMax } = internals.publishLink.session ?? session;
-    return { frameMax, newId: () => internals.effects.newId() };
   }
 
   get #clock(): Clock {
