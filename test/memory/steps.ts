@@ -8,7 +8,7 @@ export interface Step {
   readonly step: number;
 }
 
-const steps = defineQueue<Step>('steps', { singleActiveConsumer: true, retry: { delaysMs: [1_000, 60_000] } });
+export const steps = defineQueue<Step>('steps', { singleActiveConsumer: true, retry: { delaysMs: [1_000, 60_000] } });
 export const silent = { log: keepingLogger().log };
 export const byAccount: ConsumerOptions<Step> = { orderBy: ({ body }) => body.account };
 

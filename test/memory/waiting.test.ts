@@ -1,8 +1,8 @@
-import { type ConsumerOptions, DeadLetter } from '@surehop/consumer';
+import { type ConsumerOptions, createConsumer, DeadLetter } from '@surehop/consumer';
 import { createTestBroker, eventually, type TestBroker } from '@surehop/testing';
 import { expect, test } from 'vitest';
 import { gate } from '../consuming/stage.ts';
-import { byAccount, consuming, failTwice, type Step, send, stepOf } from './steps.ts';
+import { byAccount, consuming, failTwice, type Step, send, silent, stepOf, steps } from './steps.ts';
 
 /** All that waits is laid aside at once. */
 const atOnce: ConsumerOptions<Step> = { ...byAccount, mostHeld: 0 };
@@ -187,4 +187,42 @@ test('a waiting queue that is deleted is made again, and the consumer goes on', 
   send(broker, 'b1');
   await eventually(() => expect(seen).toContain('b1'));
   expect(broker.queues()).toContain('steps.waiting');
+});
+
+// Red with `this.inHand === 0 ||` in whenSettled of subscription.ts: it counts what is of the work queue alone.
+test('pause() waits for a handler that is at work on what was laid aside', async () => {
+  await using broker = createTestBroker();
+  const { rabbit } = await consuming(broker);
+  await rabbit.close();
+  lay(broker, 'a1', 1);
+  const { opened, open } = gate();
+  const second = await consuming(broker, () => opened, atOnce);
+  await eventually(() => expect(second.seen).toEqual(['a1']));
+  let isPaused = false;
+  const paused = second.consumer.pause().then(() => {
+    isPaused = true;
+  });
+  await broker.advanceBy(1_000);
+  send(broker, 'a2');
+  await broker.advanceBy(1_000);
+  const third = await consuming(broker, () => undefined, atOnce);
+  await broker.advanceBy(10_000);
+  expect([isPaused, third.seen]).toEqual([false, []]);
+  open();
+  await broker.advanceBy(200);
+  await paused;
+  await eventually(() => expect(third.seen).toEqual(['a2']));
+});
+
+// Red without `await waiting.standing()` in order.ts: it takes messages, handles none, and gives them back for ever.
+test('without a waiting queue, a consumer that may not make it takes nothing', async () => {
+  await using broker = createTestBroker();
+  const { rabbit } = await consuming(broker);
+  await rabbit.close();
+  broker.deleteQueue('steps.waiting');
+  send(broker, 'a1');
+  const bare = await broker.connect({ ...silent, topology: 'off' });
+  await expect(createConsumer(bare, steps, () => undefined, byAccount)).rejects.toThrow(/steps\.waiting/);
+  expect(broker.counts('steps')).toMatchObject({ ready: 1, unacked: 0 });
+  expect(broker.messages('steps')[0]).toMatchObject({ redelivered: false });
 });

@@ -1,5 +1,5 @@
 import { SurehopError, TopologyMismatchError, type TopologyMode } from '@surehop/core';
-import { DriverError } from '@surehop/core/internal';
+import { DriverError, waitingName } from '@surehop/core/internal';
 
 export interface SubscribingTo {
   readonly queue: string;
@@ -12,8 +12,10 @@ export interface SubscribingTo {
 export function subscribingFault(error: Error, { queue, isForeign, mode }: SubscribingTo): SurehopError | undefined {
   if (error instanceof SurehopError) return error.retryable ? undefined : error;
   if (!(error instanceof DriverError)) return undefined;
-  if (error.replyCode === 404 && (isForeign || mode === 'off')) {
-    return new TopologyMismatchError(`queue "${queue}"`, {}, { cause: error });
+  const isWaiting = error.message.includes(`'${waitingName(queue)}'`);
+  const name = isWaiting ? waitingName(queue) : queue;
+  if (error.replyCode === 404 && ((isForeign && !isWaiting) || mode === 'off')) {
+    return new TopologyMismatchError(`queue "${name}"`, {}, { cause: error });
   }
   if (error.replyCode === 406 && error.message.includes("'x-priority'")) {
     const advice = 'a stream is read with createStreamReader: see docs/streams.md';
@@ -21,6 +23,6 @@ export function subscribingFault(error: Error, { queue, isForeign, mode }: Subsc
     return new TopologyMismatchError(`queue "${queue}"`, difference, { cause: error });
   }
   if (error.replyCode !== 403 || error.message.includes('exclusive')) return undefined;
-  const message = `queue "${queue}": this user may not consume it. docs/topology.md lists the permissions`;
+  const message = `queue "${name}": this user may not consume it. docs/topology.md lists the permissions`;
   return new SurehopError('SUREHOP_ACCESS_REFUSED', message, { retryable: false, cause: error });
 }
