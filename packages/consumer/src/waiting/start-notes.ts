@@ -41,6 +41,11 @@ export class StartNotes {
     notes.set(by, [...(notes.get(by) ?? []), tag]);
   }
 
+  /** Whether none is in hand. */
+  get areNone(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** How many other processes began and did not take their note away. */
   deathsOf(name: string): number {
     const notes = this.#all.get(name);

@@ -304,7 +304,7 @@ export class WaitingQueue {
   }
 
   async #look(): Promise<void> {
-    if (this.#state === 'minding') return this.size === 0 ? this.#leave() : this.#lookLater();
+    if (this.#state === 'minding') return this.size === 0 && this.notes.areNone ? this.#leave() : this.#lookLater();
     const isLeft = await this.#channel.isLeft();
     if (this.#state !== 'idle') return;
     if (!isLeft) return this.#lookLater();
