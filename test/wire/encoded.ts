@@ -30,6 +30,9 @@ const shortText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
 );
 
+/** amqplib loses a header called `__proto__`; that ours does not is a test of its own (header-bytes.test.ts). */
+const fieldName = shortText.filter((name) => name !== '__proto__');
+
 /** Values of each type that there is, tag first. */
 const value = fc.letrec<{ one: Buffer; table: Buffer; list: Buffer }>((tie) => ({
   one: fc.oneof(
@@ -67,7 +70,7 @@ const value = fc.letrec<{ one: Buffer; table: Buffer; list: Buffer }>((tie) => (
     tie('list').map((list) => Buffer.concat([Buffer.from('A'), list])),
   ),
   table: fc
-    .array(fc.tuple(shortText, tie('one')), { maxLength: 5 })
+    .array(fc.tuple(fieldName, tie('one')), { maxLength: 5 })
     .map((fields) => sized(Buffer.concat(fields.flatMap(([key, one]) => [shortString(key), one])))),
   list: fc.array(tie('one'), { maxLength: 5 }).map((values) => sized(Buffer.concat(values))),
 }));
