@@ -111,8 +111,8 @@ export class World {
     const observer = new Observer((violation) => this.#scene.violate(`${name}: ${violation}`), {
       unconfirmed: plan.maxUnconfirmed,
       unsettled: prefetchOf(plan),
-      // With what others have sent in their last moments, and what was in hand and is suspect.
-      laidAside: 2 * (plan.mostWaiting ?? 0) + prefetchOf(plan) + 10,
+      // With what others have sent in their last moments, and what was in hand and is suspect: with each death, that is more.
+      laidAside: 2 * (plan.mostWaiting ?? 0) + prefetchOf(plan) * (1 + mostKills(plan)) + 10,
     });
     const onFrame = (frame: FrameInfo, fate: FrameFate): void => this.#scene.trace(() => frameText(name, frame, fate));
     const traced = isTraced ? { onFrame } : {};
@@ -303,6 +303,10 @@ export class World {
     }
     return history.report(remaining, excused);
   }
+}
+
+function mostKills({ messages }: Plan): number {
+  return Math.max(0, ...messages.map(({ kills }) => kills));
 }
 
 function frameText(name: string, { direction, line, channel, method }: FrameInfo, fate: FrameFate): string {

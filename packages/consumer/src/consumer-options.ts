@@ -74,8 +74,8 @@ export interface ConsumerOptions<Out = unknown> {
   readonly mostHeld?: number;
   /**
    * How many messages may be laid aside, 0 to 60,000. All of them are in this process's memory as well. When they are as
-   * many, further ones wait in hand, and when all of `prefetch` does, nothing more is handled until a key moves. Only with
-   * `orderBy`.
+   * many, further ones wait in hand, and when all of `prefetch` does, nothing more is handled until a key moves. What may
+   * be ending its processes is laid aside beyond that. Only with `orderBy`.
    * @default 10_000
    */
   readonly mostWaiting?: number;
