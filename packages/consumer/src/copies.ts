@@ -244,7 +244,7 @@ export class Copies {
 
   #onLimit(one: Try): void {
     // A link that is down or blocked answers nothing, and sending again would not change that.
-    if (one.sending?.written !== true || !this.#flows()) {
+    if (one.sending?.written !== true || !this.flows) {
       this.#watch(one);
       return;
     }
@@ -260,7 +260,8 @@ export class Copies {
     one.onEnd(result, one);
   }
 
-  #flows(): boolean {
+  /** Whether what is sent now would be stored soon. */
+  get flows(): boolean {
     const { session } = this.#internals.publishLink;
     return session?.isOpen === true && session.blocked !== true;
   }

@@ -17,9 +17,9 @@ export interface LayingAsideOptions {
 const mostSuspect = 60_000;
 
 /**
- * Keeps few messages of keys that wait in hand, and none that is suspect: beyond that, the messages of a key go to the waiting queue, the first one
- * first and each only once the one before it is stored. So it holds for each key, whoever dies when, that what is in the
- * waiting queue comes before what the work queue has.
+ * Keeps few messages of keys that wait in hand, and none that is suspect: beyond that, the messages of a key go to the
+ * waiting queue, the first one first and each only once the one before it is stored. So it holds for each key, whoever
+ * dies when, that what is in the waiting queue comes before what the work queue has.
  */
 export class LayingAside {
   readonly #options: LayingAsideOptions;

@@ -111,8 +111,7 @@ export class WaitingQueue {
 
   /** Whether a copy or a note would be stored soon. */
   get flows(): boolean {
-    const { session } = this.#options.internals.publishLink;
-    return session?.isOpen === true && session.blocked !== true;
+    return this.#options.copies.flows;
   }
 
   /** Whether this delivery of the work queue is laid aside already: its process died before it had acknowledged it. */
