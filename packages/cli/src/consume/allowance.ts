@@ -4,12 +4,15 @@ export class Allowance {
   readonly over: Promise<'limit' | 'idle'>;
   readonly #limit: number;
   readonly #idleMs: number | undefined;
+  readonly #onTaken: () => void;
   #end!: (by: 'limit' | 'idle') => void;
   #begun = 0;
   #finished = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limit: number | undefined, idleMs: number | undefined) {
+  /** @param onTaken called when the last one that may be taken begins, in that call */
+  constructor(limit: number | undefined, idleMs: number | undefined, onTaken: () => void) {
+    this.#onTaken = onTaken;
     this.#limit = limit ?? Number.POSITIVE_INFINITY;
     this.#idleMs = idleMs;
     this.over = new Promise((resolve) => {
@@ -27,6 +30,7 @@ export class Allowance {
     if (this.#begun >= this.#limit) return false;
     this.#begun += 1;
     clearTimeout(this.#timer);
+    if (this.#begun === this.#limit) this.#onTaken();
     return true;
   }
 

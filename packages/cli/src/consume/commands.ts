@@ -82,12 +82,16 @@ async function consume(
   }
   if (program !== undefined) await checkProgram(program, context.env);
   const handle = program === undefined ? printing(output) : running(context, command);
-  const watch = new Watch(new Allowance(flags.limit, flags.idle), handle);
+  let consumer: Consumer | undefined;
+  // Before the first acknowledgement, so that the broker hands out nothing in its place: what was not begun goes back as
+  // it was, in its order.
+  const allowance = new Allowance(flags.limit, flags.idle, () => void consumer?.pause());
+  const watch = new Watch(allowance, handle);
   await using _programs = { [Symbol.asyncDispose]: programsEnded }; // after the connection, which asks them to end
   // Nothing is declared around a queue whose messages are only printed: none of them fails.
   const topology = program !== undefined || contract !== undefined ? 'declare' : 'off';
   await using rabbit = await openRabbit(context, flags, { topology });
-  const consumer = await subscribed(rabbit, contract ?? queue, watch.handler, flags, program !== undefined).catch(
+  consumer = await subscribed(rabbit, contract ?? queue, watch.handler, flags, program !== undefined).catch(
     async (thrown: unknown) => {
       throw await withNearest(context, flags, queue, thrown);
     },

@@ -17,12 +17,17 @@ export class Watch {
   #fault: { readonly error: unknown } | undefined;
   #onFault!: () => void;
   readonly #faulty: Promise<void>;
+  #onStarted!: () => void;
+  readonly #started: Promise<void>;
 
   constructor(allowance: Allowance, handle: HandleMessage) {
     this.#allowance = allowance;
     this.#handle = handle;
     this.#faulty = new Promise((resolve) => {
       this.#onFault = resolve;
+    });
+    this.#started = new Promise((resolve) => {
+      this.#onStarted = resolve;
     });
   }
 
@@ -31,6 +36,7 @@ export class Watch {
    * cannot be started, would befall every message: that ends the consuming instead.
    */
   readonly handler: Handler<unknown> = async (message) => {
+    await this.#started;
     if (this.#fault !== undefined || !this.#allowance.begin()) return await unsettled;
     try {
       await this.#handle(message);
@@ -44,8 +50,10 @@ export class Watch {
     }
   };
 
+  /** Lets messages be handled, until what ends that. */
   async ended(signal: AbortSignal): Promise<EndedBy> {
     this.#allowance.start();
+    this.#onStarted();
     const stopped = new Promise<EndedBy>((resolve) => {
       if (signal.aborted) resolve('signal');
       signal.addEventListener('abort', () => resolve('signal'), { once: true });
