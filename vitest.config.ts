@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 /** What looks at files only, or has its broker in memory. */
 const withoutBroker = [
@@ -19,9 +20,10 @@ const report = process.env.SUREHOP_REPORT;
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // A test waits most of its time, yet it has brokers beside it, up to three at once. On two slow cores a third worker
-    // makes twenty processes wait for a core: brokers end connections with 541, and time limits fail.
-    maxWorkers: 2,
+    // A test waits most of its time, yet it has brokers beside it, up to three at once: what a machine bears is told by
+    // .ci/workers.mjs.
+    maxWorkers: Number(process.env.SUREHOP_TEST_WORKERS ?? 2),
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A file that adds up what several runs have found reads this.
