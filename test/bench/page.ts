@@ -1,3 +1,4 @@
+import { libraries } from './libraries.ts';
 import { plotOf } from './plot.ts';
 import type { Summary } from './summary.ts';
 import { failuresOf, tableOf } from './table.ts';
@@ -40,7 +41,7 @@ function plotName({ name }: Workload): string {
 function environment(summaries: readonly Summary[]): string[] {
   const distinct = (values: readonly string[]): string => [...new Set(values)].join('; ');
   const versions = summaries
-    .filter(({ library }) => library !== 'surehop-two-links')
+    .filter(({ library }) => libraries.some(({ name, isVariant }) => name === library && isVariant !== true))
     .map(({ library, libraryVersion }) => `${library} ${libraryVersion}`);
   return [
     '## With what',

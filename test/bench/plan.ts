@@ -54,8 +54,8 @@ function takingPart(workload: Workload, asked: readonly string[]): Library[] {
 const overheadMs = 500;
 /** What a small machine gives, per second. */
 const filledPerSecond = 30_000;
-const laddersPerSecond = 1_200;
-const throughPerSecond = 12_000;
+const laddersPerSecond = 1_800;
+const throughPerSecond = 20_000;
 
 /** How long one run takes, about, in milliseconds. */
 function durationOf({ task, broker }: Workload, pace: Pace): number {
@@ -68,7 +68,7 @@ function durationOf({ task, broker }: Workload, pace: Pace): number {
       return measured + (broker === 'null' ? 0 : (1_000 * pace.backlog * takenShare) / filledPerSecond);
     }
     case 'ladder':
-      return overheadMs + 300 + (1_000 * pace.ladderMessages) / laddersPerSecond;
+      return overheadMs + 600 + (2_000 * pace.ladderMessages) / laddersPerSecond;
     case 'idle':
       return overheadMs + pace.warmUpMs + pace.idleMs;
     case 'start':

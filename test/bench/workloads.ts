@@ -44,8 +44,10 @@ export const ladderDelaysMs: readonly number[] = [100, 101, 102];
 
 const throughput = ['rate', 'cpuUsPerMessage', 'peakMemoryMb'] as const;
 const withLatency = ['p50Ms', 'p95Ms', 'p99Ms', 'maxMs', 'cpuUsPerMessage', 'peakMemoryMb'] as const;
-const retrying = ['amqplib', 'rascal', 'surehop'] as const;
+const retrying = ['amqplib', 'amqplib-telling', 'rascal', 'surehop'] as const;
 const linked = ['surehop-two-links'] as const;
+const wire = ['surehop-wire'] as const;
+const telling = ['amqplib-telling'] as const;
 
 export const workloads: readonly Workload[] = [
   {
@@ -59,13 +61,14 @@ export const workloads: readonly Workload[] = [
     title: 'Confirmed publishes, 100 in flight',
     task: { kind: 'publish', inFlight: 100 },
     figures: throughput,
+    variants: wire,
   },
   {
     name: 'publish-1000',
     title: 'Confirmed publishes, 1,000 in flight',
     task: { kind: 'publish', inFlight: 1_000 },
     figures: throughput,
-    variants: linked,
+    variants: [...linked, ...wire],
   },
   ...[1, 50, 500].map(
     (prefetch): Workload => ({
@@ -94,6 +97,7 @@ export const workloads: readonly Workload[] = [
     task: { kind: 'ladder', prefetch: 200 },
     figures: ['rate', 'cpuUsPerMessage', 'peakMemoryMb'],
     libraries: retrying,
+    variants: telling,
   },
   {
     name: 'retry-delay',

@@ -3,7 +3,13 @@ import type { QueueKind } from '../cell.ts';
 import type { Handler } from '../client.ts';
 
 /** How many attempts of a message have failed. */
-const attemptHeader = 'x-attempt';
+export const attemptHeader = 'x-attempt';
+
+/** What a copy says of a message that has failed so often, this time included. */
+export type HeadersOf = (message: ConsumeMessage, failures: number, thrown: unknown) => Record<string, unknown>;
+
+/** The least: what the next attempt must know. */
+export const countOnly: HeadersOf = (_message, failures) => ({ [attemptHeader]: failures });
 
 /** What somebody writes by hand who wants retries that lose nothing: one quorum queue per delay, at-least-once. */
 export async function declareLadder(
@@ -35,16 +41,17 @@ export function handleWithLadder(
   queue: string,
   delaysMs: readonly number[],
   handler: Handler,
+  headersOf: HeadersOf,
 ): (body: Buffer, message: ConsumeMessage) => Promise<void> {
-  return async (body, { properties }) => {
+  return async (body, message) => {
     try {
       await handler(body);
-    } catch {
-      const failed = Number(properties.headers?.[attemptHeader] ?? 0);
+    } catch (thrown) {
+      const failed = Number(message.properties.headers?.[attemptHeader] ?? 0);
       const delayMs = delaysMs[failed];
       const target = delayMs === undefined ? `${queue}.dead-letter` : rung(queue, delayMs);
       await new Promise<void>((resolve, reject) => {
-        const options = { persistent: true, mandatory: true, headers: { [attemptHeader]: failed + 1 } };
+        const options = { persistent: true, mandatory: true, headers: headersOf(message, failed + 1, thrown) };
         channel.sendToQueue(target, body, options, (error) => {
           if (error) reject(error);
           else resolve();

@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfirmChannel, connect } from 'amqplib';
 import type { Client, Setup } from '../client.ts';
-import { declareLadder, handleWithLadder } from './amqplib-ladder.ts';
+import { countOnly, declareLadder, type HeadersOf, handleWithLadder } from './amqplib-ladder.ts';
 
 /** The textbook: one connection, a confirm channel with a callback per message, a channel with an ack per message. */
-export async function open({ url, queues, queueType, prefetch, retryDelaysMs }: Setup): Promise<Client> {
+export function open(setup: Setup): Promise<Client> {
+  return openWith(setup, countOnly);
+}
+
+/** @param headersOf what a retry says of the failures before it */
+export async function openWith(
+  { url, queues, queueType, prefetch, retryDelaysMs }: Setup,
+  headersOf: HeadersOf,
+): Promise<Client> {
   const connection = await connect(url);
   connection.on('error', fail);
   const publishing = await connection.createConfirmChannel();
@@ -27,7 +35,7 @@ export async function open({ url, queues, queueType, prefetch, retryDelaysMs }: 
 
     async consume(queue, handler) {
       const handle =
-        retryDelaysMs === undefined ? handler : handleWithLadder(publishing, queue, retryDelaysMs, handler);
+        retryDelaysMs === undefined ? handler : handleWithLadder(publishing, queue, retryDelaysMs, handler, headersOf);
       const { consumerTag } = await consuming.consume(queue, (message) => {
         if (message === null) throw new Error('the broker has cancelled the consumer');
         inHand += 1;
