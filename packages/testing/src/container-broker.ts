@@ -7,7 +7,8 @@ import { BrokerError } from './errors.ts';
 import { eventually } from './eventually.ts';
 import { LiveBroker } from './live-broker.ts';
 import { Management } from './management.ts';
-import { advancedConfig, countsLagMs, quickStatistics } from './node-files.ts';
+import { quickStatistics } from './node-files.ts';
+import { advancedConfig, countsLagMs, quickTickMs } from './quorum-tick.ts';
 import { Reaper } from './reaper.ts';
 import { type Ctl, SharedNode } from './shared-node.ts';
 
@@ -82,7 +83,7 @@ function startContainer(
     .withExposedPorts(...ports)
     .withCopyContentToContainer([
       { content: quickStatistics, target: '/etc/rabbitmq/conf.d/90-surehop.conf' },
-      { content: advancedConfig, target: '/etc/rabbitmq/advanced.config' },
+      { content: advancedConfig(quickTickMs), target: '/etc/rabbitmq/advanced.config' },
     ])
     .withWaitStrategy(Wait.forLogMessage('Server startup complete'))
     .withStartupTimeout(startTimeoutMs)
@@ -106,7 +107,7 @@ async function brokerOf(container: StartedTestContainer, id: string, reaper: Rea
     nodes: [node],
     administration: { by: 'management' },
     prefix: `surehop-${id}-`,
-    countsLagMs,
+    countsLagMs: countsLagMs(quickTickMs),
   } as const;
   return new LiveBroker({
     definition,

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { advancedConfig } from './quorum-tick.ts';
 
 export interface NodeFilesOptions {
   /** The node's own folder; made here. */
@@ -8,6 +9,7 @@ export interface NodeFilesOptions {
   readonly port: number;
   readonly managementPort: number;
   readonly plugins: readonly string[];
+  readonly quorumTickMs: number;
   /** More lines of rabbitmq.conf; the last line for a key wins. */
   readonly config: string;
 }
@@ -47,7 +49,7 @@ export function writeNodeFiles(options: NodeFilesOptions): NodeFiles {
   }
   writeFileSync(join(files.home, '.erlang.cookie'), options.cookie, { mode: 0o400 });
   writeFileSync(files.config, rabbitmqConf(options));
-  writeFileSync(files.advancedConfig, advancedConfig);
+  writeFileSync(files.advancedConfig, advancedConfig(options.quorumTickMs));
   writeFileSync(files.environment, environment);
   writeFileSync(files.plugins, `[${['rabbitmq_management', ...options.plugins].join(',')}].\n`);
   return files;
@@ -70,19 +72,6 @@ log.console = false
 ${config}
 `;
 }
-
-/**
- * How often a quorum queue tells its length, in milliseconds: every 5,000 by default, and asked in between it repeats
- * what it told last. Classic queues are counted when asked.
- */
-const quorumTickMs = 100;
-
-/** Two ticks, since one may be late on a busy machine, and the time to write down what it told. */
-export const countsLagMs: number = 2 * quorumTickMs + 50;
-
-/** There is no key in rabbitmq.conf for it on every release that we support. */
-export const advancedConfig: string = `[{rabbit, [{quorum_tick_interval, ${quorumTickMs}}]}].
-`;
 
 // Read by the start script: it then becomes the node, instead of a shell that waits for it, so that its pid is the
 // node's from the first moment on.

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import type { Broker, Capabilities } from './broker.ts';
 import { Cluster, type ClusterMember } from './cluster.ts';
 import type { Credentials } from './credentials.ts';
+import { runCtl } from './ctl.ts';
 import { LiveBroker } from './live-broker.ts';
 import { Management } from './management.ts';
 import type { NodePorts } from './node-environment.ts';
-import { countsLagMs } from './node-files.ts';
 import { freePort } from './port.ts';
 import { PrivateNode } from './private-node.ts';
+import { countsLagMs, quorumTickMs } from './quorum-tick.ts';
 import { Reaper } from './reaper.ts';
 import type { Release } from './release.ts';
 
@@ -42,14 +43,23 @@ export async function startPrivateBroker(options: PrivateBrokerOptions): Promise
     // Where the mapper is in this process, no node starts one, even when it outlives us.
     if (!cluster.isMapped) for (const { ports } of members) reaper.add({ kind: 'epmd', port: ports.epmd });
     await cluster.open();
-    const nodes = makeNodes(members, cluster, reaper, options);
+    const tickMs = quorumTickMs(await versionOf(options));
+    const nodes = makeNodes(members, cluster, reaper, options, tickMs);
     await Promise.all(nodes.map((node) => node.start()));
     await cluster.untilWhole();
-    return await describe(id, nodes, end, options);
+    return await describe(id, nodes, end, options, tickMs);
   } catch (error) {
     await end();
     throw error;
   }
+}
+
+/** Asked of `rabbitmqctl`, which needs no node for it, where the release's files do not tell. */
+async function versionOf({ release, env }: PrivateBrokerOptions): Promise<string | undefined> {
+  if (release.version !== undefined) return release.version;
+  const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const told = await runCtl({ path: release.ctl, env: Object.fromEntries(given) }, ['version']).catch(() => undefined);
+  return told?.trim();
 }
 
 interface Member extends ClusterMember {
@@ -76,6 +86,7 @@ function makeNodes(
   cluster: Cluster,
   reaper: Reaper,
   { release, plugins, config, env }: PrivateBrokerOptions,
+  tickMs: number,
 ): PrivateNode[] {
   const folder = mkdtempSync(join(tmpdir(), 'surehop-'));
   reaper.add({ kind: 'folder', path: folder });
@@ -87,6 +98,7 @@ function makeNodes(
     plugins,
     cookie: randomBytes(16).toString('hex'),
     config: `${clusterConf(members)}${config}`,
+    quorumTickMs: tickMs,
     path: env.PATH ?? '',
   };
   return members.map(({ name, ports }) => new PrivateNode({ ...shared, name, ports, folder: join(folder, name) }));
@@ -104,6 +116,7 @@ async function describe(
   nodes: readonly PrivateNode[],
   end: () => Promise<void>,
   options: PrivateBrokerOptions,
+  tickMs: number,
 ): Promise<Broker> {
   const version = await new Management(
     nodes.map((node) => node.managementUrl),
@@ -118,7 +131,7 @@ async function describe(
     nodes: nodes.map((node) => node.definition()),
     administration: { by: 'management' },
     prefix: `surehop-${id}-`,
-    countsLagMs,
+    countsLagMs: countsLagMs(tickMs),
   } as const;
   const can: Capabilities = {
     kill: true,

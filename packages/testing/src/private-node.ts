@@ -32,6 +32,7 @@ export interface PrivateNodeOptions {
   readonly ports: NodePorts;
   readonly plugins: readonly string[];
   readonly config: string;
+  readonly quorumTickMs: number;
   /** Where the programs look for other programs. */
   readonly path: string;
 }

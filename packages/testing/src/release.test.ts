@@ -58,3 +58,11 @@ test('a file that cannot be run is none', () => {
   chmodSync(join(bin, 'rabbitmq-server'), 0o644);
   expect(findRelease(bin)?.found).not.toBe(join(bin, 'rabbitmq-server'));
 });
+
+test('a release tells its version by its own files, where it has them', () => {
+  const release = install('release', 'rabbitmq-server', 'rabbitmq-env');
+  expect(findRelease(release)?.version).toBeUndefined();
+  mkdirSync(join(folder, 'plugins', 'rabbit-3.10.8'), { recursive: true });
+  mkdirSync(join(folder, 'plugins', 'rabbit_common-3.10.8'));
+  expect(findRelease(release)?.version).toBe('3.10.8');
+});

@@ -7,6 +7,8 @@ export interface Release {
   readonly ctl: string;
   /** Where `rabbitmq-server` was found, for people. */
   readonly found: string;
+  /** For example `3.10.8`; undefined where its files do not tell. */
+  readonly version: string | undefined;
 }
 
 // Where packages put rabbitmq-server, and where the PATH of a user who is not root often does not lead.
@@ -23,7 +25,21 @@ export function findRelease(path: string): Release | undefined {
 
 function releaseOf(found: string): Release {
   const folder = ownFolder(found);
-  return { server: join(folder, 'rabbitmq-server'), ctl: join(folder, 'rabbitmqctl'), found };
+  return {
+    server: join(folder, 'rabbitmq-server'),
+    ctl: join(folder, 'rabbitmqctl'),
+    found,
+    version: versionBeside(folder),
+  };
+}
+
+/** A release keeps itself among its plugins: `plugins/rabbit-3.10.8`, or `rabbit-3.10.8.ez`. */
+function versionBeside(folder: string): string | undefined {
+  const plugins = join(folder, '..', 'plugins');
+  if (!existsSync(plugins)) return undefined;
+  return readdirSync(plugins)
+    .map((name) => /^rabbit-(\d+\.\d+\.\d+)/.exec(name)?.[1])
+    .find((version) => version !== undefined);
 }
 
 /**
