@@ -18,8 +18,11 @@ export interface Setup {
 
 /** A library in its documented reliable use. One interface for all, so that the same code drives each of them. */
 export interface Client {
-  /** Persistent. Resolves at the broker's confirm, rejects when there will be none. */
-  publish(queue: string, body: Buffer): Promise<void>;
+  /**
+   * Persistent. Resolves at the broker's confirm, rejects when there will be none. The library's own promise wherever it
+   * gives one: another around it would be paid for by some libraries only.
+   */
+  publish(queue: string, body: Buffer): Promise<unknown>;
   /** Acknowledges each message after its handler has resolved. Resolves when the subscription stands. */
   consume(queue: string, handler: Handler): Promise<void>;
   /** In order: what was handled is acknowledged. */

@@ -18,9 +18,7 @@ export async function open({ url, queues, queueType, prefetch }: Setup): Promise
   let inHand = 0;
 
   return {
-    async publish(queue, body) {
-      await publishing.sendToQueue(queue, body, { persistent: true });
-    },
+    publish: (queue, body) => publishing.sendToQueue(queue, body, { persistent: true }),
 
     async consume(queue, handler) {
       const consuming = connection.createChannel({

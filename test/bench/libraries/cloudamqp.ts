@@ -18,9 +18,7 @@ export async function open({ url, queues, queueType, prefetch }: Setup): Promise
   let inHand = 0;
 
   return {
-    async publish(queue, body) {
-      await handleOf(queue).publish(body, { deliveryMode: 2 });
-    },
+    publish: (queue, body) => handleOf(queue).publish(body, { deliveryMode: 2 }),
     async consume(queue, handler) {
       const subscription = await handleOf(queue).subscribe({ prefetch }, async (message) => {
         inHand += 1;

@@ -29,9 +29,8 @@ export async function open({ url, queues, queueType, prefetch }: Setup): Promise
   let inHand = 0;
 
   return {
-    async publish(queue, body) {
-      await connection.publish('', queue, body);
-    },
+    publish: (queue, body) => connection.publish('', queue, body),
+
     async consume(queue, handler) {
       const onMessage = async (body: Buffer | undefined): Promise<void> => {
         inHand += 1;

@@ -45,7 +45,7 @@ export async function open({ url, queues, queueType }: Setup): Promise<Client> {
   const properties = { deliveryMode: 2 } as const;
   return {
     publish: (queue, content) =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         const message: OutgoingMessage = {
           exchange: '',
           routingKey: queue,

@@ -34,9 +34,8 @@ export async function open(setup: Setup): Promise<Client> {
   };
   const consumers: Consumer[] = [];
   return {
-    async publish(queue, body) {
-      await publisher.publish(contractOf(queue), body);
-    },
+    publish: (queue, body) => publisher.publish(contractOf(queue), body),
+
     async consume(queue, handler) {
       const options = { concurrency: prefetch };
       consumers.push(await createConsumer(rabbit, contractOf(queue), ({ content }) => handler(content), options));

@@ -93,7 +93,7 @@ export async function delay(stage: Stage, perSecond: number): Promise<Outcome> {
   const failed = Promise.withResolvers<void>();
   const followed = new Followed(() => (isOver ? published : Number.POSITIVE_INFINITY));
   await client.consume(queue, followed.handle);
-  const publish = (): Promise<void> => {
+  const publish = (): Promise<unknown> => {
     const body = Buffer.alloc(bodyBytes);
     body.writeUInt32BE(published);
     published += 1;

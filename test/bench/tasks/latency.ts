@@ -25,7 +25,7 @@ export async function latency(stage: Stage, perSecond: number): Promise<Outcome>
     handled += 1;
     if (isOver && handled === published) allCame.raise();
   });
-  const publish = (): Promise<void> => {
+  const publish = (): Promise<unknown> => {
     const body = Buffer.alloc(bodyBytes);
     body.writeDoubleBE(performance.now());
     published += 1;
