@@ -1,62 +1,66 @@
-import { amqplibDriver, type OutgoingMessage } from '@surehop/core/internal';
+import { amqplibDriver, type ChannelListeners, type DialTarget, type DriverChannel } from '@surehop/core/internal';
 import type { Client, Setup } from '../client.ts';
 
+const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+
+const nothing: ChannelListeners = {
+  onConfirm: () => undefined,
+  onReturn: () => undefined,
+  onDelivery: () => undefined,
+  onCancel: () => undefined,
+  onClosed: () => undefined,
+};
+
 /**
- * Our wire alone, under nothing: the least that a confirmed publish costs us. No id, no deadline, no bound, and what is
- * on its way when the connection ends is lost.
+ * Our wire alone, with no publisher or consumer on it: the least that a message costs us. No id, no deadline, no bound, and
+ * what is on its way when the connection ends is lost.
  */
-export async function open({ url, queues, queueType }: Setup): Promise<Client> {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  const link = await amqplibDriver().dial(
-    {
-      host: hostname,
-      port: Number(port),
-      vhost: decodeURIComponent(pathname.slice(1)) || '/',
-      login: { username: decodeURIComponent(username), password: decodeURIComponent(password) },
-      tls: undefined,
-      heartbeatSeconds: 10,
-      frameMaxBytes: 131_072,
-      clientProperties: {},
-    },
-    AbortSignal.timeout(10_000),
-  );
+export async function open({ url, queues, queueType, prefetch }: Setup): Promise<Client> {
+  const link = await amqplibDriver().dial(targetOf(url), soon());
   let oldest = 1;
   const unconfirmed = new Map<number, () => void>();
   const settle = (sequence: number): void => {
     unconfirmed.get(sequence)?.();
     unconfirmed.delete(sequence);
   };
-  const channel = await link.openChannel(
-    {
-      onConfirm(sequence, multiple) {
-        if (!multiple) return settle(sequence);
-        for (; oldest <= sequence; oldest += 1) settle(oldest);
-      },
-      onReturn: () => undefined,
-      onDelivery: () => undefined,
-      onCancel: () => undefined,
-      onClosed: () => undefined,
-    },
-    AbortSignal.timeout(10_000),
-  );
+  const onConfirm = (sequence: number, multiple: boolean): void => {
+    if (!multiple) settle(sequence);
+    else for (; oldest <= sequence; oldest += 1) settle(oldest);
+  };
+  const publishing = await link.openChannel({ ...nothing, onConfirm }, soon());
   for (const name of queues) {
-    await channel.declareQueue({ name, arguments: { 'x-queue-type': queueType } }, AbortSignal.timeout(10_000));
+    await publishing.declareQueue({ name, arguments: { 'x-queue-type': queueType } }, soon());
   }
-  const properties = { deliveryMode: 2 } as const;
+  const shared = { exchange: '', mandatory: false, properties: { deliveryMode: 2 }, headers: undefined };
   return {
-    publish: (queue, content) =>
+    publish: (routingKey, content) =>
       new Promise<void>((resolve) => {
-        const message: OutgoingMessage = {
-          exchange: '',
-          routingKey: queue,
-          mandatory: false,
-          content,
-          properties,
-          headers: undefined,
-        };
-        unconfirmed.set(channel.publish(message), resolve);
+        unconfirmed.set(publishing.publish({ ...shared, routingKey, content }), resolve);
       }),
-    consume: () => Promise.reject(new Error('it only publishes')),
-    close: () => link.close(AbortSignal.timeout(10_000)),
+
+    async consume(queue, handler) {
+      let consuming: DriverChannel | undefined;
+      const onDelivery: ChannelListeners['onDelivery'] = ({ content, deliveryTag }) =>
+        void handler(content).then(() => consuming?.ack(deliveryTag, false));
+      consuming = await link.openChannel({ ...nothing, onDelivery }, soon());
+      await consuming.prefetch(prefetch, soon());
+      await consuming.consume(queue, 'wire', soon());
+    },
+
+    close: () => link.close(soon()),
+  };
+}
+
+function targetOf(url: string): DialTarget {
+  const { hostname: host, port, username, password, pathname } = new URL(url);
+  return {
+    host,
+    port: Number(port),
+    vhost: decodeURIComponent(pathname.slice(1)) || '/',
+    login: { username: decodeURIComponent(username), password: decodeURIComponent(password) },
+    tls: undefined,
+    heartbeatSeconds: 10,
+    frameMaxBytes: 131_072,
+    clientProperties: {},
   };
 }
