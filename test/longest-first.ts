@@ -27,12 +27,8 @@ if (missing.length > 0) throw new Error(`test/longest-first.ts names what is not
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const projects = [...new Set(sorted.map(({ project }) => project.name))];
-    return projects.flatMap((name) => {
-      const own = sorted.filter(({ project }) => project.name === name);
-      const isLong = ({ moduleId }: TestSpecification): boolean =>
-        longFiles.some((file) => moduleId.endsWith(`/${file}`));
-      return [...own.filter(isLong), ...own.filter((file) => !isLong(file))];
-    });
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      longFiles.some((file) => moduleId.endsWith(`/${file}`));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
 }

@@ -7,7 +7,7 @@ export const quickTickMs = 100;
  * stays as a queue without a leader, which confirms nothing. That moment lasts 0.2 ms; on a machine that was out of cores
  * one in 1,000 lasted 100.
  */
-export const carefulTickMs = 400;
+export const carefulTickMs = 250;
 
 /**
  * RabbitMQ's own interval is 5,000; asked in between, a queue repeats what it told last. Classic queues are counted when
