@@ -37,6 +37,14 @@ const ofEachRelease = ['browsing', 'foreign-queues', 'pass'].map((name) => `test
 // A spool is a file before it is a publisher, and a benchmark compares libraries: one release is enough. (The rest of the
 // outbox is added by its files.)
 const ofOneRelease = ['bench', 'outbox'];
+// Long ones in which the broker is hardly asked: processes of ours that are killed and go on, pages of documentation.
+const longOfOneRelease = [
+  'test/cli/confirmation.test.ts',
+  'test/cli/readme.test.ts',
+  'test/dead-letters/killed.test.ts',
+  'test/outbox/delays-killed.test.ts',
+  'test/testing/reaper.test.ts',
+];
 const releases = process.env.RABBITMQ_RELEASES && resolve(process.env.RABBITMQ_RELEASES);
 const engineProgram = releases && join(releases, 'container-engine');
 const { positionals: wanted } = parseArgs({ allowPositionals: true });
@@ -104,6 +112,18 @@ function foldersBut(leftOut) {
   const here = fileURLToPath(new URL('.', import.meta.url));
   const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return folders.filter(({ name }) => !leftOut.includes(name)).map(({ name }) => `test/${name}/`);
+}
+
+/** Of folders and files, the test files that one release after another has to run. */
+function testFilesOf(names) {
+  const here = new URL('../', import.meta.url);
+  return names
+    .flatMap((name) => {
+      if (!name.endsWith('/')) return [name];
+      const found = readdirSync(new URL(name, here), { recursive: true });
+      return found.filter((file) => file.endsWith('.test.ts')).map((file) => `${name}${file}`);
+    })
+    .filter((name) => !longOfOneRelease.includes(name));
 }
 
 /** PATH with a release's programs first, so that private nodes are of that release. */
@@ -201,7 +221,7 @@ async function runLeg({ name, enter }) {
   try {
     const { AMQP_URL: _, ...inherited } = process.env; // each leg brings its own broker
     const report = process.env.SUREHOP_REPORT?.replace(/(\.json)?$/, `-${name}.json`);
-    const code = await runTests(files, {
+    const code = await runTests(testFilesOf(files), {
       ...inherited,
       ...env,
       REQUIRE_BROKER: '1',
