@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { QueueKind, Scenario } from './scenario.ts';
+import { shareOf } from './shares.ts';
 
 export interface Run {
   readonly scenario: Scenario;
@@ -52,7 +53,7 @@ export function readCommandLine(args: readonly string[], scenarios: readonly Sce
       .filter(({ type }) => values.type === undefined || values.type === type),
   );
   const { share, of } = turn;
-  return { runs: runs.filter((_, index) => index % of === share - 1), json: values.json, isLong: values.long };
+  return { runs: shareOf(runs, share, of), json: values.json, isLong: values.long };
 }
 
 function parse(args: readonly string[]) {

@@ -5,7 +5,8 @@
 //   npm run faults -- --json                  one line of JSON per scenario; with `omitted`, and no figures, where it cannot run
 //   npm run faults -- --long                  the form that takes its time, and what has no other
 //   npm run faults -- --type classic          only with this type of work queue
-//   npm run faults -- --turn 2/3              every third, beginning with the second: a run on three releases shares them out
+//   npm run faults -- --turn 2/3              the second of three shares that take about as long: a run on three releases
+//                                             shares them out
 import { type Broker, BrokerError, startBroker } from '@surehop/testing';
 import { isMissingBroker } from '../missing-broker.ts';
 import { type CommandLine, readCommandLine } from './command-line.ts';
