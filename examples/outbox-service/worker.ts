@@ -19,12 +19,18 @@ const ship = createInbox().handle<Order, pg.PoolClient>(pool, ({ body }, tx) =>
   tx.query('INSERT INTO shipment (order_id) VALUES ($1)', [body.id]),
 );
 
-// Before there can be messages in hand.
+let isStopping = false;
+// Before there can be messages in hand: the first may be shipped before the broker has said that it hands them out.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-await createConsumer(rabbit, orders, ship, { concurrency });
-log.info({}, 'working');
+try {
+  await createConsumer(rabbit, orders, ship, { concurrency });
+  log.info({}, 'working');
+} catch (error) {
+  if (!isStopping) throw error; // otherwise it was closed while it started
+}
 
 async function stop(signal: string): Promise<void> {
+  isStopping = true;
   log.info({ signal }, 'stopping');
   await rabbit.close();
   await pool.end();

@@ -63,7 +63,9 @@ describe('examples/outbox-service', () => {
     await eventually(async () => expect(await shipments()).toEqual(new Map([['1', 1]])), 20_000);
     expect((await pool.query('SELECT id FROM purchase')).rows).toEqual([{ id: '1' }]);
     for (const program of [service, worker]) program.kill('SIGTERM');
-    expect([await service.end(), await worker.end()]).toEqual([0, 0].map((code) => ({ code, signal: null })));
+    const ends = [await service.end(), await worker.end()];
+    const said = [service, worker].map(({ stdout, stderr }) => stdout + stderr).join('\n');
+    expect(ends, said).toEqual([0, 0].map((code) => ({ code, signal: null })));
   });
 
   test('of services that start at once on an empty database, each finds its tables', async () => {

@@ -21,7 +21,8 @@ test('what waits beyond mostHeld is laid aside, in order, and handled when its k
   const { seen, consumer } = await consuming(broker, failTwice, { ...byAccount, mostHeld: 3 });
   send(broker, 'a1 a2 b1 a3');
   await eventually(() => expect(seen).toEqual(['a1', 'b1']));
-  expect([broker.counts('steps').unacked, waiting(broker)]).toEqual([3, []]);
+  // The consumer's own marker passes through the waiting queue at its start.
+  await eventually(() => expect([broker.counts('steps').unacked, waiting(broker)]).toEqual([3, []]));
   send(broker, 'a4 b2 a5');
   await eventually(() => expect(waiting(broker)).toEqual(['a1', 'a2']));
   expect(consumer.health().order).toEqual({ delayedKeys: 1, haltedKeys: [], laidAside: 2 });
