@@ -25,13 +25,13 @@ test('what waits beyond mostHeld is laid aside, in order, and handled when its k
   await eventually(() => expect([broker.counts('steps').unacked, waiting(broker)]).toEqual([3, []]));
   send(broker, 'a4 b2 a5');
   await eventually(() => expect(waiting(broker)).toEqual(['a1', 'a2']));
-  expect(consumer.health().order).toEqual({ delayedKeys: 1, haltedKeys: [], laidAside: 2 });
+  await eventually(() => expect(consumer.health().order).toEqual({ delayedKeys: 1, haltedKeys: [], laidAside: 2 }));
   await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 0, unacked: 3 }));
   await broker.advanceBy(1_000);
   await broker.advanceBy(60_000);
   await eventually(() => expect(seen).toEqual(['a1', 'b1', 'b2', 'a1/2', 'a1/3', 'a2', 'a3', 'a4', 'a5']));
   await eventually(() => expect(broker.counts('steps.waiting')).toMatchObject({ ready: 0, unacked: 0 }));
-  expect(consumer.health().order?.laidAside).toBe(0);
+  await eventually(() => expect(consumer.health().order?.laidAside).toBe(0));
 });
 
 test('the prefetch does not fill: other keys go on, however many wait', async () => {
@@ -67,7 +67,7 @@ test('a process that is handed nothing takes what another has left', async () =>
   send(broker, 'a1 a2');
   await eventually(() => expect(waiting(broker)).toEqual(['a1', 'a2']));
   await first.rabbit.close();
-  expect(broker.counts('steps')).toMatchObject({ ready: 0, unacked: 0 });
+  await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 0, unacked: 0 }));
   await broker.advanceBy(6_000);
   await broker.advanceBy(60_000);
   await eventually(() => expect(second.seen).toEqual(['a1/2', 'a1/3', 'a2']));
@@ -108,7 +108,7 @@ test('an original that comes again beside its copy is not handled twice', async 
   await eventually(() => expect(first.seen).toEqual(['a1']));
   lay(broker, 'a1', 1);
   await first.rabbit.close({ timeoutMs: 0 });
-  expect(broker.counts('steps')).toMatchObject({ ready: 2 });
+  await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 2 }));
   const second = await consuming(broker, () => undefined, atOnce);
   await eventually(() => expect(second.seen).toEqual(['a1', 'a2']));
   await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 0, unacked: 0 }));
@@ -144,7 +144,7 @@ test('mostWaiting bounds what is laid aside; the rest waits in hand', async () =
   send(broker, 'a1 a2 a3 a4 b1');
   await eventually(() => expect(seen).toEqual(['a1', 'b1']));
   await eventually(() => expect(waiting(broker)).toEqual(['a1', 'a2']));
-  expect(broker.counts('steps').unacked).toBe(2);
+  await eventually(() => expect(broker.counts('steps').unacked).toBe(2));
   await broker.advanceBy(1_000);
   await broker.advanceBy(60_000);
   await eventually(() => expect(seen.slice(2)).toEqual(['a1/2', 'a1/3', 'a2', 'a3', 'a4']));
@@ -157,7 +157,7 @@ test('a message without an id is not laid aside, nor is what is behind it of its
   broker.publish('', 'steps', stepOf('a2'));
   send(broker, 'a3');
   await eventually(() => expect(waiting(broker)).toEqual(['a1']));
-  expect(broker.counts('steps').unacked).toBe(2);
+  await eventually(() => expect(broker.counts('steps').unacked).toBe(2));
   await broker.advanceBy(1_000);
   await broker.advanceBy(60_000);
   await eventually(() => expect(seen).toEqual(['a1', 'a1/2', 'a1/3', 'a2', 'a3']));
@@ -171,7 +171,7 @@ test('while the broker blocks publishing, what waits stays in hand, and others g
   await eventually(() => expect(seen).toEqual(['a1', 'b1']));
   await broker.advanceBy(1_000);
   await eventually(() => expect(seen).toEqual(['a1', 'b1', 'a1/2']));
-  expect(waiting(broker)).toEqual([]);
+  await eventually(() => expect(waiting(broker)).toEqual([]));
   broker.setAlarm('memory', false);
   await broker.advanceBy(60_000);
   await eventually(() => expect(seen.slice(3)).toEqual(['a1/3', 'a2']));
@@ -224,6 +224,6 @@ test('without a waiting queue, a consumer that may not make it takes nothing', a
   send(broker, 'a1');
   const bare = await broker.connect({ ...silent, topology: 'off' });
   await expect(createConsumer(bare, steps, () => undefined, byAccount)).rejects.toThrow(/steps\.waiting/);
-  expect(broker.counts('steps')).toMatchObject({ ready: 1, unacked: 0 });
+  await eventually(() => expect(broker.counts('steps')).toMatchObject({ ready: 1, unacked: 0 }));
   expect(broker.messages('steps')[0]).toMatchObject({ redelivered: false });
 });
