@@ -12,8 +12,9 @@ export interface Pace {
   readonly measureMs: number;
   /** Messages in the queue that consumers find. */
   readonly backlog: number;
-  /** Messages that go through the ladder, twice: the first time nothing counts. */
+  /** Messages that go through the ladder, and before them, when nothing counts yet. */
   readonly ladderMessages: number;
+  readonly ladderWarmUp: number;
   readonly idleMs: number;
   /** Messages of the endurance run; the heap is compared from a tenth of them on. */
   readonly enduranceMessages: number;
@@ -25,6 +26,7 @@ export const paces: Readonly<Record<'standard' | 'quick', Pace>> = {
     measureMs: 1_000,
     backlog: 100_000,
     ladderMessages: 3_000,
+    ladderWarmUp: 12_000,
     idleMs: 2_000,
     enduranceMessages: 1_000_000,
   },
@@ -33,6 +35,7 @@ export const paces: Readonly<Record<'standard' | 'quick', Pace>> = {
     measureMs: 250,
     backlog: 5_000,
     ladderMessages: 300,
+    ladderWarmUp: 300,
     idleMs: 250,
     enduranceMessages: 20_000,
   },

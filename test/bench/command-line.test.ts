@@ -6,8 +6,10 @@ import { workloads } from './workloads.ts';
 const read = (...args: string[]) => readCommandLine(args, ['4.0', '4.3']);
 const namesOf = (all: readonly { name: string }[]) => all.map(({ name }) => name);
 
-test('nothing means everything, five times', () => {
-  expect(read()).toMatchObject({ workloads, libraries: namesOf(libraries), rounds: 5, isQuick: false, json: false });
+test('nothing means everything but what only shows what something costs, five times', () => {
+  const standard = namesOf(libraries).filter((name) => !['amqplib-telling', 'surehop-wire'].includes(name));
+  expect(read()).toMatchObject({ workloads, libraries: standard, rounds: 5, isQuick: false, json: false });
+  expect(read('--only', 'surehop-wire').libraries).toEqual(['surehop-wire']);
   expect(read('--quick')).toMatchObject({ workloads, rounds: 1, isQuick: true });
 });
 

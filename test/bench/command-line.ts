@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Library, libraries, ours } from './libraries.ts';
+import { type Library, libraries, ours, standardLibraries } from './libraries.ts';
 import { type Workload, workloads } from './workloads.ts';
 
 export interface CommandLine {
@@ -103,7 +103,7 @@ function choose(patterns: readonly string[]): { workloads: readonly Workload[]; 
   const chosenLibraries = named(libraries);
   return {
     workloads: chosenWorkloads.length > 0 ? chosenWorkloads : workloads,
-    libraries: (chosenLibraries.length > 0 ? chosenLibraries : libraries).map(({ name }) => name),
+    libraries: (chosenLibraries.length > 0 ? chosenLibraries : standardLibraries).map(({ name }) => name),
   };
 }
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { paces } from './assignment.ts';
-import { libraries } from './libraries.ts';
+import { libraries, standardLibraries } from './libraries.ts';
 import { estimateMinutes, type Plan, planOf, type Wanted } from './plan.ts';
 import { workloads } from './workloads.ts';
 
 const standard: Wanted = {
   workloads,
-  libraries: libraries.map(({ name }) => name),
+  libraries: standardLibraries.map(({ name }) => name),
   rounds: 5,
   isJudged: true,
   queueTypes: ['quorum'],

@@ -68,7 +68,7 @@ function durationOf({ task, broker }: Workload, pace: Pace): number {
       return measured + (broker === 'null' ? 0 : (1_000 * pace.backlog * takenShare) / filledPerSecond);
     }
     case 'ladder':
-      return overheadMs + 600 + (2_000 * pace.ladderMessages) / laddersPerSecond;
+      return overheadMs + 600 + (1_000 * (pace.ladderWarmUp + pace.ladderMessages)) / laddersPerSecond;
     case 'idle':
       return overheadMs + pace.warmUpMs + pace.idleMs;
     case 'start':

@@ -68,8 +68,8 @@ export async function ladder(stage: Stage, prefetch: number): Promise<Outcome> {
   const { client, queue } = await openLadder(stage, prefetch);
   const first = Buffer.alloc(bodyBytes); // number 0, and the queue is there
   await client.publish(queue, first);
-  await stage.run({ errand: 'fill', queue, upTo: messages });
-  let followed = new Followed(() => messages);
+  await stage.run({ errand: 'fill', queue, upTo: pace.ladderWarmUp });
+  let followed = new Followed(() => pace.ladderWarmUp);
   await client.consume(queue, (body) => followed.handle(body));
   await followed.untilDone();
   followed = new Followed(() => messages, messages);
