@@ -1,7 +1,7 @@
 // Prints how many test workers this machine bears: 3 where its cores are quick, otherwise 2.
 //
 // A test waits most of its time, yet it has brokers beside it. With a third worker on two slow cores (304 simulated runs a
-// second, where a quick machine does 630) twenty processes wait for a core: brokers end connections with 541.
+// second, where a quick machine does 630) twenty processes wait for a core, and tests for longer than their limits.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';

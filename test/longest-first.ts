@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take half a minute and more. Vitest, in a fresh clone, knows sizes only. */
+/** Files that take twenty seconds and more. Vitest, in a fresh clone, knows sizes only. */
 const longFiles: readonly string[] = [
   'test/simulation/mutants.test.ts',
   'test/dead-letters/losses.test.ts',

@@ -12,8 +12,9 @@ export interface Pace {
   readonly measureMs: number;
   /** Messages in the queue that consumers find. */
   readonly backlog: number;
-  /** Messages that go through the ladder, and before them, when nothing counts yet. */
+  /** Messages that go through the ladder. */
   readonly ladderMessages: number;
+  /** Messages that go through it before, when nothing counts yet. */
   readonly ladderWarmUp: number;
   readonly idleMs: number;
   /** Messages of the endurance run; the heap is compared from a tenth of them on. */
