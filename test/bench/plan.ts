@@ -1,4 +1,4 @@
-import type { Pace } from './assignment.ts';
+import { type Pace, publishWarmUpMs } from './assignment.ts';
 import type { Cell, QueueKind } from './cell.ts';
 import { type Library, libraries, ours, reference } from './libraries.ts';
 import type { Workload } from './workloads.ts';
@@ -54,7 +54,7 @@ function takingPart(workload: Workload, asked: readonly string[]): Library[] {
 const overheadMs = 500;
 /** What a small machine gives, per second. */
 const filledPerSecond = 30_000;
-const laddersPerSecond = 1_800;
+const laddersPerSecond = 1_500;
 const throughPerSecond = 20_000;
 
 /** How long one run takes, about, in milliseconds. */
@@ -68,7 +68,13 @@ function durationOf({ task, broker }: Workload, pace: Pace): number {
       return measured + (broker === 'null' ? 0 : (1_000 * pace.backlog * takenShare) / filledPerSecond);
     }
     case 'ladder':
-      return overheadMs + 600 + (1_000 * (pace.ladderWarmUp + pace.ladderMessages)) / laddersPerSecond;
+      // The last backlog before what counts begins in time, and ends after it.
+      return (
+        overheadMs +
+        600 +
+        pace.ladderWarmUpMs +
+        (1_000 * (pace.ladderWarmUp / 2 + pace.ladderMessages)) / laddersPerSecond
+      );
     case 'idle':
       return overheadMs + pace.warmUpMs + pace.idleMs;
     case 'start':
@@ -76,6 +82,7 @@ function durationOf({ task, broker }: Workload, pace: Pace): number {
     case 'endurance':
       return overheadMs + (1_000 * pace.enduranceMessages) / throughPerSecond;
     case 'publish':
+      return overheadMs + publishWarmUpMs(pace, task.inFlight, broker !== 'null') + pace.measureMs;
     case 'latency':
     case 'delay':
     case 'away':

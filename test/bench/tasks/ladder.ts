@@ -57,21 +57,26 @@ class Followed {
 }
 
 /**
- * A backlog of messages, as fast as it goes; messages that are done per second. A first backlog has gone the whole way
- * before, or what a second and a third failure run through would be compiled in the time that counts. A retry goes behind
- * the backlog, so that all messages fail for the first time, then for the second: what is measured begins after as many
+ * A backlog of messages, as fast as it goes; messages that are done per second. Others have gone the whole way before,
+ * or what a second and a third failure run through would be compiled in the time that counts. A retry goes behind the
+ * backlog, so that all messages fail for the first time, then for the second: what is measured begins after as many
  * failures as there are messages.
  */
 export async function ladder(stage: Stage, prefetch: number): Promise<Outcome> {
   const { pace, bodyBytes } = stage.assignment;
   const messages = pace.ladderMessages;
   const { client, queue } = await openLadder(stage, prefetch);
-  const first = Buffer.alloc(bodyBytes); // number 0, and the queue is there
-  await client.publish(queue, first);
-  await stage.run({ errand: 'fill', queue, upTo: pace.ladderWarmUp });
+  await client.publish(queue, Buffer.alloc(bodyBytes)); // number 0, and the queue is there
   let followed = new Followed(() => pace.ladderWarmUp);
+  await stage.run({ errand: 'fill', queue, upTo: pace.ladderWarmUp });
   await client.consume(queue, (body) => followed.handle(body));
+  const warmAt = performance.now() + pace.ladderWarmUpMs;
   await followed.untilDone();
+  while (performance.now() < warmAt) {
+    followed = new Followed(() => pace.ladderWarmUp);
+    await stage.run({ errand: 'fill', queue, upTo: pace.ladderWarmUp });
+    await followed.untilDone();
+  }
   followed = new Followed(() => messages, messages);
   await stage.run({ errand: 'fill', queue, upTo: messages });
   await followed.untilWarm();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../assignment.ts';
+import { type Outcome, publishWarmUpMs } from '../assignment.ts';
 import { Meter } from './meter.ts';
 import { percentiles } from './percentiles.ts';
 import { openClient, queueName, type Stage } from './stage.ts';
@@ -32,7 +32,7 @@ export async function publish(stage: Stage, inFlight: number): Promise<Outcome> 
   // With many in flight a time is the window over the rate, and reading the clock would be part of the CPU.
   const callers = Promise.all(Array.from({ length: inFlight }, inFlight === 1 ? timeUntilOver : callUntilOver));
   const failure = callers.then(() => undefined);
-  await Promise.race([sleep(pace.warmUpMs), failure]);
+  await Promise.race([sleep(publishWarmUpMs(pace, inFlight, hasQueues)), failure]);
   const before = confirmed;
   timesMs.length = 0;
   const meter = new Meter();
