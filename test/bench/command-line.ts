@@ -25,7 +25,7 @@ const mostRounds = 100;
 
 const usage = `npm run bench -- [options]
 
-  (nothing)        the standard set: quorum queues, 256 B, every workload, five rounds; under 30 minutes
+  (nothing)        the standard set: quorum queues, 256 B, every workload, five rounds; under 30 minutes, on a slow machine 35
   --quick          one short round of everything, in under two minutes, to see that it runs
   --all            classic queues and 4 KiB as well, and the standard set on every other release
   --only a,b       these workloads and these libraries; a name may end in *

@@ -15,15 +15,17 @@ function bash(script: string): string {
   const { stdout, stderr, error } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(error).toBeUndefined();
-  return stdout.trim();
+  return stdout.replace(/\n$/, '');
 }
 
-/** What bash offers where the cursor stands behind the last word. */
-function offered(...words: readonly string[]): string[] {
-  const quoted = words.map((word) => `'${word}'`).join(' ');
-  const script = `${bashScript(tree)}
-    COMP_WORDS=(surehop ${quoted}); COMP_CWORD=${words.length}; _surehop; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  return bash(script).split('\n');
+/** What one bash offers where the cursor stands behind the last word of each line. */
+function offered(...lines: readonly (readonly string[])[]): string[][] {
+  const asked = lines.map((words) => {
+    const quoted = words.map((word) => `'${word}'`).join(' ');
+    return `COMP_WORDS=(surehop ${quoted}); COMP_CWORD=${words.length}; _surehop; echo "\${COMPREPLY[*]}"`;
+  });
+  const answers = bash([bashScript(tree), ...asked].join('\n')).split('\n');
+  return answers.map((answer) => answer.split(' '));
 }
 
 describe('bash', () => {
@@ -32,15 +34,18 @@ describe('bash', () => {
   });
 
   test('offers commands, options, and the words of an argument', () => {
-    expect(offered('')).toEqual(expect.arrayContaining(['publish', 'consume', 'topology', 'completion', '--url']));
-    expect(offered('topology', 'pl')).toEqual(['plan']);
-    expect(offered('--url', 'amqp://host', 'publish', '--raw', '--fr')).toEqual(['--from-line']);
-    expect(offered('completion', 'z')).toEqual(['zsh']);
+    const [first, ...others] = offered(
+      [''],
+      ['topology', 'pl'],
+      ['--url', 'amqp://host', 'publish', '--raw', '--fr'],
+      ['completion', 'z'],
+    );
+    expect(first).toEqual(expect.arrayContaining(['publish', 'consume', 'topology', 'completion', '--url']));
+    expect(others).toEqual([['plan'], ['--from-line'], ['zsh']]);
   });
 
   test('leaves values of options, and what comes after --, to files', () => {
-    expect(offered('publish', '--file', '')).toEqual(['']);
-    expect(offered('consume', 'orders', '--', 'publish', '')).toEqual(['']);
+    expect(offered(['publish', '--file', ''], ['consume', 'orders', '--', 'publish', ''])).toEqual([[''], ['']]);
   });
 });
 
