@@ -61,7 +61,9 @@ export const networkScenarios: readonly Scenario[] = [
       const traffic = await stage.traffic({ connect: { heartbeatSeconds: 1 } });
       stage.proxy.delay(100);
       await pause(1_000);
-      const perSecond = await bestSecond(traffic, stage.isLong ? 20 : 3);
+      const perSecond = stage.isLong
+        ? await storedPerSecond(traffic, 20)
+        : await bestOf(6, () => storedPerSecond(traffic, 3));
       assert.ok(perSecond > 400, `${perSecond} of 500 messages a second are stored`);
       assert.equal(stage.said('link is down'), 0, 'slow is not dead');
       stage.proxy.cut();
@@ -108,16 +110,19 @@ export const networkScenarios: readonly Scenario[] = [
   },
 ];
 
+/** Over so many seconds. */
+async function storedPerSecond({ watch }: Traffic, seconds: number): Promise<number> {
+  const [before, startedAt] = [watch.resolved, performance.now()];
+  await pause(seconds * 1_000);
+  return Math.round(((watch.resolved - before) * 1_000) / (performance.now() - startedAt));
+}
+
 /**
- * Messages stored in the best second of at least so many, and of at most 20 while they are few. A window that is too narrow
- * holds in every second; in some of them a busy broker stands still by itself.
+ * The first rate above 400, or the best of so many. A window that is too narrow holds in each of them; a busy broker that
+ * stands still for most of a second spoils three.
  */
-async function bestSecond(traffic: Traffic, seconds: number): Promise<number> {
+async function bestOf(times: number, rate: () => Promise<number>): Promise<number> {
   let best = 0;
-  for (let second = 1; second <= seconds || (best <= 400 && second <= 20); second += 1) {
-    const [before, startedAt] = [traffic.watch.resolved, performance.now()];
-    await pause(1_000);
-    best = Math.max(best, ((traffic.watch.resolved - before) * 1_000) / (performance.now() - startedAt));
-  }
-  return Math.round(best);
+  for (let time = 0; time < times && best <= 400; time += 1) best = Math.max(best, await rate());
+  return best;
 }
