@@ -31,6 +31,7 @@ export class Faults {
   readonly #actions: FaultActions;
   #cut = false;
   #killing: Promise<void> | undefined;
+  #isRestarting = false;
 
   constructor(plan: FaultPlan, actions: FaultActions) {
     this.#plan = plan;
@@ -44,8 +45,16 @@ export class Faults {
       this.#actions.cutConnections();
     }
     if (this.#killing === undefined && ledger.tried >= this.#plan.killAt) {
-      this.#killing = this.#actions.killConsumer();
+      this.#isRestarting = true;
+      this.#killing = this.#actions.killConsumer().finally(() => {
+        this.#isRestarting = false;
+      });
     }
+  }
+
+  /** From the kill until what was killed runs again. */
+  get isRestarting(): boolean {
+    return this.#isRestarting;
   }
 
   get struck(): boolean {

@@ -84,16 +84,17 @@ async function runOn(options: RunOptions & Place, closing: (() => Promise<unknow
       view.say(`fault: every connection is cut (${ledger.size} published, ${ledger.settled} settled)`);
       proxy.cut();
     },
-    killConsumer: async () => {
-      view.say(
-        `fault: kill -9 of the consumer process ${consumer.pid} (${ledger.size} published, ${ledger.settled} settled)`,
-      );
-      consumerPhase = 'killed';
-      await consumer.kill();
-      await consumer.start();
-      view.say(`the consumer process runs again, as ${consumer.pid}`);
-    },
+    killConsumer: () => restartConsumer().catch(fail),
   });
+  const restartConsumer = async (): Promise<void> => {
+    view.say(
+      `fault: kill -9 of the consumer process ${consumer.pid} (${ledger.size} published, ${ledger.settled} settled)`,
+    );
+    consumerPhase = 'killed';
+    await consumer.kill();
+    await consumer.start();
+    if (!signal.aborted) view.say(`the consumer process runs again, as ${consumer.pid}`);
+  };
   const observe = (): void => faults.observe(ledger);
 
   closing.push(() => consumer.kill());
@@ -119,7 +120,9 @@ async function runOn(options: RunOptions & Place, closing: (() => Promise<unknow
   // The faults strike at counts that every input reaches, unless events are refused on the way.
   const isDone = (): boolean =>
     isPublished && ledger.settled === ledger.size && (faults.struck || ledger.size < events.length);
-  const finished = await untilDone(isDone, ledger, stallMs, signal);
+  // How long the consumer process takes to start again says nothing of messages; it has a limit of its own.
+  const moves = (): number => (faults.isRestarting ? performance.now() : ledger.changes);
+  const finished = await untilDone(isDone, moves, stallMs, signal);
   if (finished) {
     await faults.overcome();
     await drain(consumer, vhost, view);
@@ -134,10 +137,10 @@ function note(record: ConsumerRecord, ledger: Ledger): void {
   if (record.type === 'failed') ledger.fail(record.id, record.attempt);
 }
 
-/** False when the ledger stood still for too long. Rejects when the signal aborts. */
+/** False when what `moves` counts stood still for too long. Rejects when the signal aborts. */
 async function untilDone(
   isDone: () => boolean,
-  ledger: Ledger,
+  moves: () => number,
   stallMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -145,7 +148,8 @@ async function untilDone(
   for (;;) {
     signal.throwIfAborted();
     if (isDone()) return true;
-    if (ledger.changes !== changes) [changes, changedAt] = [ledger.changes, performance.now()];
+    const now = moves();
+    if (now !== changes) [changes, changedAt] = [now, performance.now()];
     else if (performance.now() - changedAt > stallMs) return false;
     await sleep(20, undefined, { signal }).catch(() => {});
   }

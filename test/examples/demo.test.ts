@@ -96,6 +96,15 @@ describe('examples/demo', { timeout: 120_000 }, () => {
     expect(demo.stdout).toMatch(/FAILED: nothing moved any more/);
   });
 
+  test('takes a consumer process that is slow to start for no standstill', async () => {
+    const late = 'if (process.env.DEMO_AMQP_URL) await new Promise((started) => setTimeout(started, 3000))';
+    await using demo = new Program('demo/main.ts', [fileOf(300), '--stall-seconds', '2'], {
+      ...env,
+      NODE_OPTIONS: `--import "data:text/javascript,${late}"`,
+    });
+    expect(await demo.end(), demo.stdout + demo.stderr).toEqual({ code: 0, signal: null });
+  });
+
   test('cleans up and exits with 130 when it is interrupted', async () => {
     await using demo = new Program('demo/main.ts', [fileOf(5_000)], env);
     await demo.said(/published \d+\/5000/);

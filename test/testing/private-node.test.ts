@@ -58,7 +58,7 @@ test('[config] further lines apply', async () => {
 test('ctl() asks this node', async () => {
   expect(await node.ctl(['eval', 'node().'])).toContain(node.name);
   await expect(node.ctl(['no_such_command'])).rejects.toThrow(/rabbitmqctl no_such_command failed/);
-});
+}, 60_000);
 
 test('a frozen node accepts connections and does not answer, until it is resumed', async () => {
   node.freeze();

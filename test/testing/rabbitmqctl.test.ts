@@ -121,7 +121,7 @@ describe('virtual hosts by rabbitmqctl', () => {
     expect(await vhost.closeConnections()).toBe(1);
     await closed;
     expect(await vhost.closeConnections()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test('are gone after close(), with their users and those of other processes', async () => {
     const ending = await startBroker({ kind: 'url', env, log: () => {} });
@@ -137,7 +137,7 @@ describe('virtual hosts by rabbitmqctl', () => {
 
     expect(await mine()).toEqual([]);
     expect(await node.nodes[0]?.ctl(['list_users'])).not.toContain(prefix);
-  }, 60_000);
+  }, 120_000);
 
   test('are gone after the process that made them was killed', async () => {
     const { name, child } = await abandonVhost();
