@@ -38,7 +38,7 @@ export function consumerParts(
   const topology = options.rule === undefined ? source.topology : joined(source.topology, waitingTopology(queue));
   const { effects, log } = internals;
   const { clock, random } = effects;
-  const copies = new Copies(internals, queue, topology);
+  const copies = new Copies(internals, queue, topology, Math.floor(options.prefetch / 4));
   // On a channel of its own: a message that waits may be copied elsewhere under the same id.
   const waitingCopies = new Copies(internals, queue, topology);
   const answers = new Answers({ internals, queue, codec: body?.codec });

@@ -17,7 +17,7 @@ function message(messageId: string): OutgoingMessage {
 }
 
 /** A publishing link whose channels keep what is published and answer when the test says so. */
-function publishing() {
+function publishing(mostGathered = 0) {
   const clock = new HandClock();
   const channels: { published: OutgoingMessage[]; listeners: ChannelListeners; isOpen: boolean }[] = [];
   const ensured: boolean[] = [];
@@ -55,7 +55,7 @@ function publishing() {
       ensure: async (_what: Topology, _signal: AbortSignal, again: boolean) => void ensured.push(again),
     },
   } as unknown as RabbitInternals;
-  return { clock, channels, ensured, session, lines, copies: new Copies(internals, 'orders', topology) };
+  return { clock, channels, ensured, session, lines, copies: new Copies(internals, 'orders', topology, mostGathered) };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -201,5 +201,76 @@ describe.each([
     const late = watch(send(copies, message('n'), gone.signal));
     await turn();
     expect([late, channels[0]?.published.length]).toEqual([['gone'], 1]);
+  });
+});
+
+describe('copies that come thick', () => {
+  /** Four have left, so that more of them wait for each other. */
+  async function thick() {
+    const stage = publishing(10);
+    const gone = new AbortController();
+    const results: string[] = [];
+    const send = (...ids: string[]) => {
+      for (const id of ids) {
+        const copy = message(id);
+        stage.copies.sendSimply(
+          copy,
+          gone.signal,
+          copy,
+          ({ status }, name) => void results.push(`${name} ${status}`),
+          id,
+        );
+      }
+    };
+    send('a', 'b', 'c', 'd');
+    await turn();
+    const ids = (channel = 0) => stage.channels[channel]?.published.map(({ properties }) => properties.messageId);
+    return { ...stage, gone, results, send, ids };
+  }
+
+  test('leave together, and each is told of its own confirm', async () => {
+    const { channels, clock, ids, results, send } = await thick();
+    send('e', 'f');
+    await turn();
+    expect(ids()).toEqual(['a', 'b', 'c', 'd']);
+    clock.pass(5);
+    await turn();
+    expect(ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+    channels[0]?.listeners.onConfirm(5, true, true);
+    expect(results).toEqual(['a stored', 'b stored', 'c stored', 'd stored', 'e stored']);
+  });
+
+  test('are not sent once the channel of their originals is gone', async () => {
+    const { clock, gone, ids, results, send } = await thick();
+    send('e');
+    gone.abort(new Error('lost'));
+    clock.pass(5);
+    await turn();
+    expect(ids()).toEqual(['a', 'b', 'c', 'd']);
+    expect(results).toContain('e gone');
+  });
+
+  test('go through another channel where theirs was given up while they waited', async () => {
+    const { channels, clock, ids, send } = await thick();
+    clock.pass(29_998);
+    send('e', 'f', 'g', 'h');
+    send('i');
+    clock.pass(2);
+    await turn();
+    expect(channels.length).toBe(1); // a lane that still carries something stays open
+    clock.pass(3);
+    await turn();
+    await turn();
+    expect(ids()).not.toContain('i');
+    expect(ids(1)).toContain('i');
+  });
+
+  test('are forgotten at the close', async () => {
+    const { clock, copies, ids, send } = await thick();
+    send('e');
+    await copies.close(new AbortController().signal);
+    clock.pass(5);
+    await turn();
+    expect(ids()).toEqual(['a', 'b', 'c', 'd']);
   });
 });

@@ -14,6 +14,7 @@ import {
   type Topology,
   type WithDeadline,
 } from '@surehop/core/internal';
+import { Gathering } from './gathering.ts';
 
 /** How sending a copy ended. */
 export type CopyResult =
@@ -46,7 +47,7 @@ type TryResult = Outcome | { readonly status: 'unanswered' };
 
 /** One copy on its way. */
 interface Try extends WithDeadline {
-  readonly lane: Lane;
+  lane: Lane;
   /** Aborts with the original's channel. */
   readonly signal: AbortSignal;
   readonly limitMs: number;
@@ -87,6 +88,8 @@ export class Copies {
   readonly #unstored = new Set<object>();
   readonly #deadlines: Deadlines<Try>;
   readonly #aborts: Aborts<Try>;
+  /** First tries: while they come thick, many leave with one write, and the broker is woken once for them. */
+  readonly #gathering: Gathering<FirstTry>;
   readonly #onOutcome = (outcome: Outcome, one: Try): void => {
     this.#finish(one, outcome);
   };
@@ -98,12 +101,14 @@ export class Copies {
   };
   #repairing: Promise<unknown> | undefined;
 
-  constructor(internals: RabbitInternals, queue: string, topology: Topology) {
+  /** @param mostGathered so many of what is sent simply leave at once; fewer may wait for each other, for 5 ms */
+  constructor(internals: RabbitInternals, queue: string, topology: Topology, mostGathered = 0) {
     this.#internals = internals;
     this.#queue = queue;
     this.#topology = topology;
     this.#deadlines = new Deadlines(internals.effects.clock, (one) => this.#onLimit(one));
     this.#aborts = new Aborts((one) => this.#onGone(one));
+    this.#gathering = new Gathering(internals.effects.clock, mostGathered, (first) => this.#startFirst(first));
   }
 
   /** Copies that were tried, are not stored and are tried again. */
@@ -150,7 +155,7 @@ export class Copies {
       queueMicrotask(() => onSent(channelGone, item));
       return;
     }
-    const first: FirstTry = {
+    this.#gathering.add({
       lane: this.#openLane(copy.exchange),
       signal,
       limitMs: firstTryMs,
@@ -162,8 +167,17 @@ export class Copies {
       original,
       onSent: onSent as (result: CopyResult, item: unknown) => void,
       item,
-    };
-    this.#start(first, copy);
+    });
+  }
+
+  #startFirst(first: FirstTry): void {
+    // While it waited, the original's channel may have gone, and the lane been given up.
+    if (first.signal.aborted) {
+      first.onSent(channelGone, first.item);
+      return;
+    }
+    first.lane = this.#openLane(first.copy.exchange);
+    this.#start(first, first.copy);
   }
 
   /** @param tried how the first try ended, where there was one */
@@ -202,6 +216,7 @@ export class Copies {
   }
 
   async close(signal: AbortSignal): Promise<void> {
+    this.#gathering.clear();
     const lanes = [...this.#retired, ...this.#lanes.values()];
     this.#retired.clear();
     this.#lanes.clear();

@@ -21,6 +21,8 @@ export interface Delivery {
   readonly gone: AbortSignal;
   /** Does nothing when it was settled before, or its channel is gone. */
   settle(settlement: Settlement): void;
+  /** Its copy is on its way: it will be settled within moments. */
+  moving?(): void;
   /**
    * Keeps it and starts it once more, after the delay and with these headers: for those whose order does not allow that it
    * waits in a rung.
@@ -36,6 +38,7 @@ export interface Delivery {
 export interface Origin {
   readonly gone: AbortSignal;
   settle(delivery: Delivery, settlement: Settlement): void;
+  moving?(delivery: Delivery): void;
 }
 
 export class ChannelDelivery implements Delivery {
@@ -56,6 +59,10 @@ export class ChannelDelivery implements Delivery {
 
   settle(settlement: Settlement): void {
     this.#origin.settle(this, settlement);
+  }
+
+  moving(): void {
+    this.#origin.moving?.(this);
   }
 }
 

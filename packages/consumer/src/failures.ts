@@ -157,8 +157,12 @@ export class Failures {
       return;
     }
     const copy = this.#made(move.copy);
-    if (copy === undefined) this.#onSent(uncopyable, move);
-    else this.#options.copies.sendSimply(copy, delivery.gone, delivery, this.#onSent, move);
+    if (copy === undefined) {
+      this.#onSent(uncopyable, move);
+      return;
+    }
+    delivery.moving?.();
+    this.#options.copies.sendSimply(copy, delivery.gone, delivery, this.#onSent, move);
   }
 
   /** Told amid the answers of the broker: nothing may be thrown at them. */

@@ -244,9 +244,11 @@ export class Intake {
     const { internals, queue, prefetch, concurrency, work, gate, order, deliveryLimit } = this.#options;
     const { effects, options } = internals;
     const { isNarrow } = this.#caution;
+    // It travels with each delivery, and in the history of each failure: of the id, what tells subscriptions apart.
+    const id = effects.newId().slice(-12);
     const subscription: Subscription = new Subscription({
       queue,
-      tag: `${options.name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}-${effects.newId()}`,
+      tag: `${options.name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}-${id}`,
       prefetch: isNarrow ? 1 : prefetch,
       slots: isNarrow ? 1 : concurrency,
       order,

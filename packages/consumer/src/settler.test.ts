@@ -154,6 +154,76 @@ describe('while messages flow', () => {
   });
 });
 
+describe('behind a message whose copy is on its way', () => {
+  /** All of the prefetch is in hand, so that nothing waits for others, and the copy of 1 is on its way. */
+  function full(prefetch: number) {
+    const stage = settling(prefetch);
+    for (let tag = 1; tag <= prefetch; tag += 1) stage.settler.delivered(tag);
+    stage.settler.moving(1);
+    const settle = (...tags: number[]) => {
+      for (const tag of tags) stage.settler.settle(tag, 'ack');
+      stage.clock.turn();
+    };
+    return { ...stage, settle };
+  }
+
+  test('acknowledgements leave with that of the copied one', () => {
+    const { clock, sent, settle } = full(12);
+    settle(3);
+    settle(2);
+    expect(sent).toEqual([]);
+    settle(1);
+    expect(sent).toEqual(['ack to 3']);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('they wait for 10 ms, counted from the first, and not longer', () => {
+    const { clock, sent, settle } = full(12);
+    settle(3);
+    clock.pass(6);
+    settle(2);
+    clock.pass(3);
+    expect(sent).toEqual([]);
+    clock.pass(1);
+    expect(sent).toEqual(['ack 2', 'ack 3']);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('more than a quarter of the prefetch never waits', () => {
+    const { sent, settle } = full(12);
+    settle(4, 3, 2);
+    expect(sent).toEqual([]);
+    settle(6);
+    expect(sent).toEqual(['ack 2', 'ack 3', 'ack 4', 'ack 6']);
+  });
+
+  test('with a prefetch below 4, none waits', () => {
+    const { sent, settle } = full(3);
+    settle(2);
+    expect(sent).toEqual(['ack 2']);
+  });
+
+  test('behind a handler that still runs, none waits', () => {
+    const { sent, settle, settler } = full(12);
+    settler.moving(4);
+    settle(1);
+    settle(3);
+    expect(sent).toEqual(['ack 1', 'ack 3']);
+  });
+
+  test('they leave before a close, and on no channel that is gone', () => {
+    const closing = full(12);
+    closing.settle(2);
+    closing.settler.flush();
+    expect([closing.sent, closing.clock.timers]).toEqual([['ack 2'], 0]);
+    const lost = full(12);
+    lost.settle(2);
+    lost.settler.drop();
+    lost.clock.pass(20);
+    expect([lost.sent, lost.clock.timers]).toEqual([[], 0]);
+  });
+});
+
 describe('closing', () => {
   test('is safe at once after nothing, or one acknowledgement for all', () => {
     const { settler } = settling();

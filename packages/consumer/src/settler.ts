@@ -12,20 +12,27 @@ const closeAfterMs = 100;
 /** While messages flow, how long an acknowledgement waits for others to leave with it, in milliseconds. */
 const longestHoldMs = 1;
 
+/** How long one waits for an older delivery that is about to be settled, to leave with it, in milliseconds. */
+const longestBehindMs = 10;
+
 /** Messages flow as long as acknowledgements follow each other within so many milliseconds. */
 const flowMs = 3;
 
 /**
  * Settles the deliveries of one channel on that channel. Acknowledgements of one turn leave together; while messages flow,
  * those of several turns, as long as the broker may hand out half of the prefetch meanwhile, and for 1 ms at the longest.
+ * Behind a message whose copy is on its way, a quarter of the prefetch waits for up to 10 ms: copies in several queues are
+ * confirmed in no order, and an acknowledgement for each costs a broker more than all else about them.
  */
 export class Settler {
   readonly #window = new AckWindow();
   readonly #channel: DriverChannel;
   readonly #clock: Clock;
   readonly #mostHeld: number;
+  readonly #mostBehind: number;
   #turnEnds = false;
   #cancelHold: Cancel | undefined;
+  #cancelBehind: Cancel | undefined;
   #flushedAt = Number.NEGATIVE_INFINITY;
   #sentAt = Number.NEGATIVE_INFINITY;
   #unsafeAt = Number.NEGATIVE_INFINITY;
@@ -35,6 +42,7 @@ export class Settler {
     this.#channel = channel;
     this.#clock = clock;
     this.#mostHeld = prefetch / 2;
+    this.#mostBehind = Math.floor(prefetch / 4);
   }
 
   /** Deliveries that nobody has settled. */
@@ -44,6 +52,11 @@ export class Settler {
 
   delivered(tag: number): void {
     this.#window.delivered(tag);
+  }
+
+  /** Its copy is on its way: it will be settled within moments. */
+  moving(tag: number): void {
+    this.#window.closing(tag);
   }
 
   /** False when the delivery was settled before; the first settlement stands. */
@@ -63,21 +76,15 @@ export class Settler {
 
   /** Leaves nothing unsaid. */
   flush(): void {
-    this.#cancelHold?.();
-    this.#cancelHold = undefined;
-    const acks = this.#window.flush();
-    if (acks.length === 0) return;
-    this.#flushedAt = this.#clock.now();
-    for (const { tag, multiple } of acks) {
-      this.#channel.ack(tag, multiple);
-      this.#sent(!multiple);
-    }
+    this.#flush(0);
   }
 
   /** Nothing more can be sent: leaves no timer behind. */
   drop(): void {
     this.#cancelHold?.();
     this.#cancelHold = undefined;
+    this.#cancelBehind?.();
+    this.#cancelBehind = undefined;
   }
 
   /** How long to wait, in milliseconds, before closing the channel loses nothing of what was sent. */
@@ -90,9 +97,31 @@ export class Settler {
     this.#turnEnds = true;
     this.#clock.defer(() => {
       this.#turnEnds = false;
-      if (this.#cancelHold !== undefined || !this.#leavesRoom || !this.#flows) this.flush();
-      else this.#cancelHold = this.#clock.setTimeout(() => this.flush(), longestHoldMs);
+      if (this.#cancelHold !== undefined || !this.#leavesRoom || !this.#flows) this.#flushRun();
+      else this.#cancelHold = this.#clock.setTimeout(() => this.#flushRun(), longestHoldMs);
     });
+  }
+
+  #flushRun(): void {
+    this.#flush(this.#mostBehind);
+    if (this.#window.unacknowledged > 0)
+      this.#cancelBehind ??= this.#clock.setTimeout(() => this.flush(), longestBehindMs);
+  }
+
+  #flush(mostBehind: number): void {
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
+    const acks = this.#window.flush(mostBehind);
+    if (this.#window.unacknowledged === 0) {
+      this.#cancelBehind?.();
+      this.#cancelBehind = undefined;
+    }
+    if (acks.length === 0) return;
+    this.#flushedAt = this.#clock.now();
+    for (const { tag, multiple } of acks) {
+      this.#channel.ack(tag, multiple);
+      this.#sent(!multiple);
+    }
   }
 
   /** Whether the broker has so much of the prefetch left that nobody waits for an acknowledgement. */

@@ -154,7 +154,6 @@ export class Subscription implements Origin, Slots, Entrance {
     this.#options.onRoom();
   }
 
-  /** Of a handler that was running. */
   onReturned(running: Running, wasStuck: boolean): void {
     this.#running.remove(running.place);
     if (wasStuck) this.#stuck -= 1;
@@ -171,6 +170,10 @@ export class Subscription implements Origin, Slots, Entrance {
     if (this.#isFinishing && this.#unstarted.size > 0) void this.#untilReceived();
     this.#condition.changed();
     if (this.#options.order !== undefined) this.#options.onRoom();
+  }
+
+  moving({ message }: Delivery): void {
+    this.#settler?.moving(message.deliveryTag);
   }
 
   /** Resolves when no handler is waited for, nor is one to be started; rejects with the signal's reason when that aborts first. */
@@ -286,12 +289,9 @@ export class Subscription implements Origin, Slots, Entrance {
   async #untilReceived(): Promise<void> {
     const { prefetch } = this.#options;
     this.#settler?.flush();
-    try {
-      await this.#receipts.renew(async () => await this.#channel?.prefetch(prefetch, this.#deadline()));
-    } catch {
-      return; // the channel is gone
-    }
-    this.startNext();
+    const answered = this.#receipts.renew(async () => await this.#channel?.prefetch(prefetch, this.#deadline()));
+    const gone = (): void => undefined;
+    await answered.then(() => this.startNext(), gone);
   }
 
   async #cancel(): Promise<void> {

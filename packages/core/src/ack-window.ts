@@ -13,14 +13,19 @@ export interface Ack {
  * the broker looks for each from its oldest unacknowledged delivery onwards.
  */
 export class AckWindow {
-  /** Deliveries that were neither settled nor given back, oldest first. */
-  readonly #open = new Set<number>();
-  /** Those to acknowledge at the next flush, in the order in which they were settled. */
+  /** Deliveries that were neither settled nor given back, oldest first, and whether they are about to be settled. */
+  readonly #open = new Map<number, boolean>();
+  /** Those to acknowledge, in the order in which they were settled. */
   #settled: number[] = [];
 
   /** Deliveries that the broker still waits for. */
   get size(): number {
     return this.#open.size + this.#settled.length;
+  }
+
+  /** Deliveries that were settled and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#settled.length;
   }
 
   /** Deliveries that nobody has settled. */
@@ -30,11 +35,16 @@ export class AckWindow {
 
   /** Deliveries that nobody has settled, oldest first. */
   open(): readonly number[] {
-    return [...this.#open];
+    return [...this.#open.keys()];
   }
 
   delivered(tag: number): void {
-    this.#open.add(tag);
+    this.#open.set(tag, false);
+  }
+
+  /** Says that an open delivery will be settled within moments. */
+  closing(tag: number): void {
+    if (this.#open.has(tag)) this.#open.set(tag, true);
   }
 
   /** Marks a delivery to be acknowledged. False when it is not open: settled before, given back, or of another channel. */
@@ -49,24 +59,32 @@ export class AckWindow {
     return this.#open.delete(tag);
   }
 
-  /** What to acknowledge now, in the order in which it must be written. */
-  flush(): Ack[] {
+  /**
+   * What to acknowledge now, in the order in which it must be written.
+   *
+   * @param mostBehind where the oldest open delivery is about to be settled, so many wait for that, to leave with its run
+   */
+  flush(mostBehind = 0): Ack[] {
     const settled = this.#settled;
     if (settled.length === 0) return [];
-    this.#settled = [];
-    const [oldestOpen = Number.POSITIVE_INFINITY] = this.#open;
-    const singles: Ack[] = [];
+    const [[oldestOpen, isClosing] = noneOpen] = this.#open;
+    const behind: number[] = [];
     let last = 0;
-    let run = 0;
     for (const tag of settled) {
-      if (tag > oldestOpen) {
-        singles.push({ tag, multiple: false });
-      } else {
-        last = Math.max(last, tag);
-        run += 1;
-      }
+      if (tag > oldestOpen) behind.push(tag);
+      else last = Math.max(last, tag);
     }
-    singles.sort((one, other) => one.tag - other.tag);
-    return run === 0 ? singles : [{ tag: last, multiple: run > 1 }, ...singles];
+    const inRun = settled.length - behind.length;
+    const acks: Ack[] = inRun === 0 ? [] : [{ tag: last, multiple: inRun > 1 }];
+    this.#settled = [];
+    if (isClosing && behind.length <= mostBehind) {
+      this.#settled = behind;
+      return acks;
+    }
+    behind.sort((one, other) => one - other);
+    for (const tag of behind) acks.push({ tag, multiple: false });
+    return acks;
   }
 }
+
+const noneOpen: readonly [number, boolean] = [Number.POSITIVE_INFINITY, false];
