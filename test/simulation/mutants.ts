@@ -15,9 +15,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'ack-before-confirm',
     file: 'consumer/src/failures.ts',
-    changes: [
-      ['else this.#options.copies.sendSimply(', "else delivery.settle('ack'), this.#options.copies.sendSimply("],
-    ],
+    changes: [['delivery.moving?.();', "delivery.settle('ack');"]],
   },
   {
     name: 'ack-on-new-channel',
