@@ -39,6 +39,18 @@ test('each database is new, and gone when it is closed, with those who are still
   await other.close();
 });
 
+test('who is just leaving a database is left the time to', async () => {
+  const database = await postgres.database();
+  const client = new pg.Client({ connectionString: database.url() });
+  const errors: Error[] = [];
+  client.on('error', (error) => errors.push(error));
+  await client.connect();
+  const closed = database.close();
+  const leaving = new Promise((resolve) => setTimeout(() => resolve(client.end()), 150));
+  await Promise.all([closed, leaving]);
+  expect(errors).toEqual([]);
+});
+
 test('DATABASE_URL is used through databases of our own, which are dropped at the end', async () => {
   const { url } = postgres.definition();
   const lines: string[] = [];

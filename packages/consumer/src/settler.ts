@@ -22,7 +22,7 @@ const flowMs = 3;
  * Settles the deliveries of one channel on that channel. Acknowledgements of one turn leave together; while messages flow,
  * those of several turns, as long as the broker may hand out half of the prefetch meanwhile, and for 1 ms at the longest.
  * Behind a message whose copy is on its way, a quarter of the prefetch waits for up to 10 ms: copies in several queues are
- * confirmed in no order, and an acknowledgement for each costs a broker more than all else about them.
+ * confirmed in no order, and each single acknowledgement is a command in the queue's log.
  */
 export class Settler {
   readonly #window = new AckWindow();

@@ -290,8 +290,8 @@ export class Subscription implements Origin, Slots, Entrance {
     const { prefetch } = this.#options;
     this.#settler?.flush();
     const answered = this.#receipts.renew(async () => await this.#channel?.prefetch(prefetch, this.#deadline()));
-    const gone = (): void => undefined;
-    await answered.then(() => this.startNext(), gone);
+    const onGone = (): void => undefined;
+    await answered.then(() => this.startNext(), onGone);
   }
 
   async #cancel(): Promise<void> {

@@ -1,8 +1,11 @@
 import { BrokerError } from '../errors.ts';
+import { eventually } from '../eventually.ts';
 
 type Pg = typeof import('pg');
 
 const connectTimeoutMs = 5_000;
+/** A pool that has ended may have connections that the server has not seen the end of: so long they may go by themselves. */
+const leavingMs = 500;
 
 async function load(): Promise<Pg> {
   try {
@@ -37,6 +40,10 @@ export async function createDatabase(url: string, name: string): Promise<void> {
 
 /** With the connections that are left on it. One that does not exist is no error. */
 export async function dropDatabase(url: string, name: string): Promise<void> {
+  await eventually(async () => {
+    const left = await administer(url, `SELECT FROM pg_stat_activity WHERE datname = '${name}'`);
+    if (left.length > 0) throw new Error(`${left.length} connections are left`);
+  }, leavingMs).catch(() => undefined); // what keeps it from being asked keeps it from being dropped, and tells then
   await administer(url, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
 }
 
