@@ -21,15 +21,14 @@ const flowMs = 3;
 /**
  * Settles the deliveries of one channel on that channel. Acknowledgements of one turn leave together; while messages flow,
  * those of several turns, as long as the broker may hand out half of the prefetch meanwhile, and for 1 ms at the longest.
- * Behind a message whose copy is on its way, a quarter of the prefetch waits for up to 10 ms: copies in several queues are
- * confirmed in no order, and each single acknowledgement is a command in the queue's log.
+ * Behind a message whose copy is on its way, as those of half of what is in hand are, half of the prefetch waits for up to
+ * 10 ms: copies in several queues are confirmed in no order, and each single acknowledgement is a command in a queue's log.
  */
 export class Settler {
   readonly #window = new AckWindow();
   readonly #channel: DriverChannel;
   readonly #clock: Clock;
   readonly #mostHeld: number;
-  readonly #mostBehind: number;
   #turnEnds = false;
   #cancelHold: Cancel | undefined;
   #cancelBehind: Cancel | undefined;
@@ -42,7 +41,6 @@ export class Settler {
     this.#channel = channel;
     this.#clock = clock;
     this.#mostHeld = prefetch / 2;
-    this.#mostBehind = Math.floor(prefetch / 4);
   }
 
   /** Deliveries that nobody has settled. */
@@ -103,7 +101,7 @@ export class Settler {
   }
 
   #flushRun(): void {
-    this.#flush(this.#mostBehind);
+    this.#flush(this.#mostHeld);
     if (this.#window.unacknowledged > 0)
       this.#cancelBehind ??= this.#clock.setTimeout(() => this.flush(), longestBehindMs);
   }

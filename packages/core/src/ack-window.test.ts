@@ -99,6 +99,7 @@ describe('behind the oldest delivery', () => {
   test('what was settled waits where that one is about to be settled, and leaves with its run', () => {
     const window = settledBehind(2, 4, 3);
     window.closing(1);
+    window.closing(5);
     expect(window.flush(3)).toEqual([]);
     expect([window.unacknowledged, window.unsettled, window.size]).toEqual([3, 3, 6]);
     window.settle(1);
@@ -109,20 +110,34 @@ describe('behind the oldest delivery', () => {
   test('the run before it does not wait', () => {
     const window = settledBehind(1, 2, 4);
     window.closing(3);
+    window.closing(5);
     expect(window.flush(3)).toEqual([{ tag: 2, multiple: true }]);
     expect(window.flush(0)).toEqual([{ tag: 4, multiple: false }]);
   });
 
   test('nothing waits where nobody knows when it will be settled', () => {
     const window = settledBehind(2, 3);
-    window.closing(4);
+    for (const tag of [4, 5, 6]) window.closing(tag);
     expect(window.flush(3).map(({ tag }) => tag)).toEqual([2, 3]);
   });
 
   test('more than may wait leave all', () => {
     const window = settledBehind(2, 3, 4);
-    window.closing(1);
+    for (const tag of [1, 5]) window.closing(tag);
     expect(window.flush(2).map(({ tag }) => tag)).toEqual([2, 3, 4]);
+  });
+
+  test('nothing waits where most of what is open takes longer: handlers that run would wait for room', () => {
+    const window = settledBehind(2, 3);
+    window.closing(1);
+    window.closing(1);
+    expect(window.flush(3).map(({ tag }) => tag)).toEqual([2, 3]);
+    window.closing(4);
+    window.settle(5);
+    expect(window.flush(3)).toEqual([]);
+    window.remove(4);
+    window.delivered(7);
+    expect(window.flush(3).map(({ tag }) => tag)).toEqual([5]);
   });
 
   test('of a delivery that is not open, nothing is kept', () => {

@@ -15,6 +15,8 @@ export interface Ack {
 export class AckWindow {
   /** Deliveries that were neither settled nor given back, oldest first, and whether they are about to be settled. */
   readonly #open = new Map<number, boolean>();
+  /** Of the open ones, how many are about to be settled. */
+  #closing = 0;
   /** Those to acknowledge, in the order in which they were settled. */
   #settled: number[] = [];
 
@@ -44,25 +46,29 @@ export class AckWindow {
 
   /** Says that an open delivery will be settled within moments. */
   closing(tag: number): void {
-    if (this.#open.has(tag)) this.#open.set(tag, true);
+    if (this.#open.get(tag) !== false) return;
+    this.#open.set(tag, true);
+    this.#closing += 1;
   }
 
   /** Marks a delivery to be acknowledged. False when it is not open: settled before, given back, or of another channel. */
   settle(tag: number): boolean {
-    if (!this.#open.delete(tag)) return false;
+    if (!this.remove(tag)) return false;
     this.#settled.push(tag);
     return true;
   }
 
   /** Takes a delivery out that the broker is told about in another way. False when it is not open. */
   remove(tag: number): boolean {
+    if (this.#open.get(tag) === true) this.#closing -= 1;
     return this.#open.delete(tag);
   }
 
   /**
    * What to acknowledge now, in the order in which it must be written.
    *
-   * @param mostBehind where the oldest open delivery is about to be settled, so many wait for that, to leave with its run
+   * @param mostBehind where the oldest open delivery is about to be settled, and half of the open ones are, so many wait
+   *   for it, to leave with its run
    */
   flush(mostBehind = 0): Ack[] {
     const settled = this.#settled;
@@ -77,7 +83,7 @@ export class AckWindow {
     const inRun = settled.length - behind.length;
     const acks: Ack[] = inRun === 0 ? [] : [{ tag: last, multiple: inRun > 1 }];
     this.#settled = [];
-    if (isClosing && behind.length <= mostBehind) {
+    if (isClosing && 2 * this.#closing >= this.#open.size && behind.length <= mostBehind) {
       this.#settled = behind;
       return acks;
     }
