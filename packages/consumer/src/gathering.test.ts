@@ -41,11 +41,12 @@ test('the first of what comes thick leave at once, what follows leaves together 
 });
 
 test('as soon as there is enough of it, it leaves', () => {
-  const { clock, add } = gathering(3);
+  const { clock, add } = gathering(4);
   add(4);
-  expect(add(2)).toEqual([]);
-  expect(add(1)).toEqual([5, 6, 7]);
+  expect(add(3)).toEqual([]);
+  expect(add(1)).toEqual([5, 6, 7, 8]);
   expect(clock.timers).toBe(0);
+  expect(add(1)).toEqual([]); // it still comes thick
 });
 
 test('after a lull, and after few that left together, the next leaves at once', () => {
@@ -60,7 +61,7 @@ test('after a lull, and after few that left together, the next leaves at once', 
   expect(add(1)).toHaveLength(1);
 });
 
-test.each([0, 1])('where %i are enough, nothing waits', (most) => {
+test.each([0, 3])('where %i are enough, nothing waits', (most) => {
   const { clock, add } = gathering(most);
   expect(add(50)).toHaveLength(50);
   expect(clock.timers).toBe(0);

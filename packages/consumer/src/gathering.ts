@@ -22,7 +22,7 @@ export class Gathering<T> {
   #leftAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param most so many leave at once; below 2, nothing waits
+   * @param most so many leave at once; below 4, nothing waits
    * @param onDue called for each, in the order in which they came; must not throw
    */
   constructor(clock: Clock, most: number, onDue: (item: T) => void) {
@@ -50,7 +50,7 @@ export class Gathering<T> {
   }
 
   get #isThick(): boolean {
-    return this.#most > 1 && this.#left >= fewest && this.#clock.now() - this.#leftAt < lullMs;
+    return this.#most >= fewest && this.#left >= fewest && this.#clock.now() - this.#leftAt < lullMs;
   }
 
   #count(): void {

@@ -38,7 +38,7 @@ export async function createDatabase(url: string, name: string): Promise<void> {
   await administer(url, `CREATE DATABASE "${name}" TEMPLATE template0`);
 }
 
-/** With the connections that are left on it. One that does not exist is no error. */
+/** With the connections that are left on it after 0.5 s. One that does not exist is no error. */
 export async function dropDatabase(url: string, name: string): Promise<void> {
   await eventually(async () => {
     const left = await administer(url, `SELECT FROM pg_stat_activity WHERE datname = '${name}'`);
