@@ -213,6 +213,23 @@ describe.each(worldsOf(broker))('$name', ({ open }) => {
     await eventually(() => expect(texts(next.told)).toEqual(['1', '2']), 10_000);
   });
 
+  test('tells everything in its order, however reading pauses', async () => {
+    await using world = await open();
+    await filled(world, quorum, []);
+    const { channel, told } = await consuming(world, 0);
+    const sender = await openChannel(await world.dial());
+    const sent: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      for (let index = 0; index < 50; index += 1) {
+        sent.push(`${round}.${index}`);
+        sender.channel.publish(message('q', `${round}.${index}`));
+      }
+      channel.pauseReading(20);
+      await eventually(() => expect(told.deliveries.length).toBeGreaterThan(round * 50));
+    }
+    await eventually(() => expect(texts(told)).toEqual(sent));
+  });
+
   test('cancels the consumer of a queue that is deleted', async () => {
     await using world = await open();
     await filled(world, quorum, []);

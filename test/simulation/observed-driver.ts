@@ -99,6 +99,10 @@ class ObservedChannel implements DriverChannel {
     this.#channel.reject(tag, requeue);
   }
 
+  pauseReading(forMs: number): void {
+    this.#channel.pauseReading(forMs);
+  }
+
   prefetch(count: number, signal: AbortSignal): Promise<void> {
     return this.#channel.prefetch(count, signal);
   }

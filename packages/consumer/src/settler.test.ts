@@ -9,6 +9,7 @@ function settling(prefetch = 10) {
   const channel = {
     ack: (tag: number, multiple: boolean) => void sent.push(multiple ? `ack to ${tag}` : `ack ${tag}`),
     nack: (tag: number, requeue: boolean) => void sent.push(requeue ? `return ${tag}` : `lay aside ${tag}`),
+    pauseReading: (forMs: number) => void sent.push(`pause ${forMs}`),
   } as unknown as DriverChannel;
   const settler = new Settler(channel, clock, prefetch);
   return { clock, sent, settler };
@@ -222,6 +223,26 @@ describe('behind a message whose copy is on its way', () => {
     lost.settler.drop();
     lost.clock.pass(20);
     expect([lost.sent, lost.clock.timers]).toEqual([[], 0]);
+  });
+});
+
+describe('pausing', () => {
+  /** So many are in hand, and of the first ones of them the copies are on their way. */
+  function moved({ prefetch, inHand, moving }: { prefetch: number; inHand: number; moving: number }): string[] {
+    const { sent, settler } = settling(prefetch);
+    for (let tag = 1; tag <= inHand; tag += 1) settler.delivered(tag);
+    for (let tag = 1; tag <= moving; tag += 1) settler.moving(tag);
+    return sent;
+  }
+
+  test('nothing is read for 2 ms once an eighth of the prefetch is being copied, and that is half of what is in hand', () => {
+    expect(moved({ prefetch: 200, inHand: 50, moving: 25 })).toEqual(['pause 2']);
+    expect(moved({ prefetch: 200, inHand: 24, moving: 24 })).toEqual([]);
+    expect(moved({ prefetch: 200, inHand: 51, moving: 25 })).toEqual([]);
+  });
+
+  test('never with a prefetch of which a pause would keep back too much', () => {
+    expect(moved({ prefetch: 63, inHand: 63, moving: 63 })).toEqual([]);
   });
 });
 

@@ -15,6 +15,12 @@ const longestHoldMs = 1;
 /** How long one waits for an older delivery that is about to be settled, to leave with it, in milliseconds. */
 const longestBehindMs = 10;
 
+/** How long nothing is read where most of what is in hand is about to be settled, in milliseconds. */
+const pauseMs = 2;
+
+/** With a smaller prefetch, a pause is long enough for all of it to have come. */
+const smallestPausing = 64;
+
 /** Messages flow as long as acknowledgements follow each other within so many milliseconds. */
 const flowMs = 3;
 
@@ -23,12 +29,14 @@ const flowMs = 3;
  * those of several turns, as long as the broker may hand out half of the prefetch meanwhile, and for 1 ms at the longest.
  * Behind a message whose copy is on its way, as those of half of what is in hand are, half of the prefetch waits for up to
  * 10 ms: copies in several queues are confirmed in no order, and each single acknowledgement is a command in a queue's log.
+ * And what comes meanwhile is read every 2 ms: its copies would wait for each other anyway.
  */
 export class Settler {
   readonly #window = new AckWindow();
   readonly #channel: DriverChannel;
   readonly #clock: Clock;
   readonly #mostHeld: number;
+  readonly #fewestMoving: number;
   #turnEnds = false;
   #cancelHold: Cancel | undefined;
   #cancelBehind: Cancel | undefined;
@@ -41,6 +49,7 @@ export class Settler {
     this.#channel = channel;
     this.#clock = clock;
     this.#mostHeld = prefetch / 2;
+    this.#fewestMoving = prefetch < smallestPausing ? Number.POSITIVE_INFINITY : prefetch / 8;
   }
 
   /** Deliveries that nobody has settled. */
@@ -55,6 +64,7 @@ export class Settler {
   /** Its copy is on its way: it will be settled within moments. */
   moving(tag: number): void {
     this.#window.closing(tag);
+    if (this.#window.areClosing(this.#fewestMoving)) this.#channel.pauseReading(pauseMs);
   }
 
   /** False when the delivery was settled before; the first settlement stands. */

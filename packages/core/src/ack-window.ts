@@ -40,6 +40,11 @@ export class AckWindow {
     return [...this.#open.keys()];
   }
 
+  /** Whether so many open deliveries are about to be settled, and half of all. */
+  areClosing(fewest: number): boolean {
+    return this.#closing >= fewest && 2 * this.#closing >= this.#open.size;
+  }
+
   delivered(tag: number): void {
     this.#open.set(tag, false);
   }
@@ -83,7 +88,7 @@ export class AckWindow {
     const inRun = settled.length - behind.length;
     const acks: Ack[] = inRun === 0 ? [] : [{ tag: last, multiple: inRun > 1 }];
     this.#settled = [];
-    if (isClosing && 2 * this.#closing >= this.#open.size && behind.length <= mostBehind) {
+    if (isClosing && this.areClosing(1) && behind.length <= mostBehind) {
       this.#settled = behind;
       return acks;
     }

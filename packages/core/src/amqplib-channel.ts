@@ -85,6 +85,10 @@ export class AmqplibChannel implements DriverChannel {
     this.#settle(() => this.#channel.reject(tagged(deliveryTag), requeue));
   }
 
+  pauseReading(forMs: number): void {
+    if (this.#open) this.#wire?.pauseReading(forMs);
+  }
+
   async prefetch(count: number, signal: AbortSignal): Promise<void> {
     await this.#rpc(() => this.#channel.prefetch(count), signal);
   }

@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { type ChannelModel, connect, credentials, type Options } from 'amqplib';
 import { AmqplibChannel } from './amqplib-channel.ts';
 import type { ChannelListeners, DialTarget, Driver, DriverChannel, DriverLink } from './driver.ts';
@@ -179,6 +179,19 @@ function socketOptions(target: DialTarget, signal: AbortSignal): NonNullable<Par
     clientProperties: { ...target.clientProperties },
     credentials: login === 'external' ? credentials.external() : credentials.plain(login.username, login.password),
     // Not in amqplib's types; it passes everything on to `net.connect` and `tls.connect`.
-    ...{ signal },
+    ...{ signal, onread: intoOneBuffer() },
+  };
+}
+
+/** As much as Node reads at once, in bytes. */
+const readBytes = 65_536;
+
+/** A socket with a buffer of its own stops reading when it is paused; another one goes on, and keeps what comes. */
+function intoOneBuffer(): object {
+  return {
+    buffer: Buffer.allocUnsafeSlow(readBytes),
+    callback(this: Readable, bytes: number, buffer: Uint8Array): boolean {
+      return this.push(Buffer.from(buffer.subarray(0, bytes)));
+    },
   };
 }

@@ -76,6 +76,11 @@ export interface DriverChannel {
   /** @param multiple this one and all before it that are not settled. Default: false */
   nack(deliveryTag: number, requeue: boolean, multiple?: boolean): void;
   reject(deliveryTag: number, requeue: boolean): void;
+  /**
+   * What comes within so many milliseconds may be told together after them, that of the link's other channels too. Not
+   * where these have just been told something: they are not to wait.
+   */
+  pauseReading(forMs: number): void;
   /** Applies to consumers that start after it (per consumer, not global). */
   prefetch(count: number, signal: AbortSignal): Promise<void>;
   /** @param args of the consumer, for example where in a stream it begins. Default: none */

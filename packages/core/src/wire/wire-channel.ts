@@ -104,6 +104,11 @@ export class WireChannel implements FrameListener {
     return this.#settle(reject, deliveryTag, requeue ? 1 : 0);
   }
 
+  /** @param forMs in milliseconds */
+  pauseReading(forMs: number): void {
+    this.#reader.pause(this, forMs);
+  }
+
   #settle(method: number, deliveryTag: number, flags: number): boolean {
     if (!this.#isOpen()) return false;
     const writer = this.#writer;

@@ -18,13 +18,13 @@ export class WireConnection {
   readonly #sinks = new WeakSet<FrameSink>();
 
   /** Takes over at once. No channel may be open yet. */
-  constructor(inside: AmqplibInside, clock: Pick<Clock, 'defer'>) {
+  constructor(inside: AmqplibInside, clock: Pick<Clock, 'defer' | 'setTimeout'>) {
     this.#inside = inside;
     this.#sendMessage = inside.sendMessage;
     this.#writer = new FrameWriter(inside.stream, clock, () => {
       inside.sentSinceLastCheck = true;
     });
-    this.#reader = new FrameReader(inside);
+    this.#reader = new FrameReader(inside, clock);
     const fresh = inside.freshChannel;
     inside.freshChannel = (channel, options) => {
       const number = fresh.call(inside, channel, options);

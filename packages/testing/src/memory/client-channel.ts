@@ -20,6 +20,7 @@ export interface ChannelLine {
   /** Undefined inside once the broker has closed the channel. */
   toBroker(channel: number, method: string, read: (channel: ServerChannel | undefined) => void): void;
   toClient(channel: number, method: string, read: () => void): void;
+  pauseReading(forMs: number): void;
   onChannelClosed(channel: ClientChannel): void;
 }
 
@@ -85,6 +86,10 @@ export class ClientChannel implements DriverChannel {
 
   reject(deliveryTag: number, requeue: boolean): void {
     if (this.#isOpen) this.#send('basic.reject', (channel) => channel.refuse(deliveryTag, 'reject', requeue));
+  }
+
+  pauseReading(forMs: number): void {
+    if (this.#isOpen) this.#line.pauseReading(forMs);
   }
 
   prefetch(count: number, signal: AbortSignal): Promise<void> {

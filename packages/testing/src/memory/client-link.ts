@@ -39,6 +39,7 @@ export class ClientLink implements DriverLink, ConnectionPeer {
       toBroker: (channel, method, read) =>
         line.send('to-broker', channel, method, () => server.receive(channel, read, method === 'basic.publish')),
       toClient: (channel, method, read) => line.send('to-client', channel, method, () => this.#read(read)),
+      pauseReading: (forMs) => line.pauseReading(forMs),
       onChannelClosed: ({ number }) => this.#channels.delete(number),
     };
   }

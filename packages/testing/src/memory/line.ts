@@ -52,6 +52,8 @@ class Lane {
   last: Parcel | undefined;
   sequence = 0;
   lastAt = 0;
+  /** Nothing is read before. */
+  pausedUntil = 0;
   isHeld = false;
   /** Its sender has ended it. */
   isEnded = false;
@@ -171,6 +173,15 @@ export class Line {
     lane.cancelWatch = undefined;
   }
 
+  /** The client reads nothing for so many milliseconds; what came meanwhile arrives after them, in one piece. */
+  pauseReading(forMs: number): void {
+    const lane = this.#lanes['to-client'];
+    const now = this.#options.clock.now();
+    if (lane.pausedUntil > now) return;
+    lane.pausedUntil = now + forMs;
+    this.#arm(lane);
+  }
+
   #post(lane: Lane, deliver: () => void): void {
     const at = Math.max(lane.lastAt, this.#options.clock.now() + this.#options.latencyMs());
     lane.lastAt = at;
@@ -183,7 +194,8 @@ export class Line {
     if (first === undefined || lane.isHeld || this.#isOver) return;
     const { clock } = this.#options;
     lane.cancelArrival?.();
-    lane.cancelArrival = clock.setTimeout(() => this.#arrive(lane), first.at - clock.now());
+    const at = Math.max(first.at, lane.pausedUntil);
+    lane.cancelArrival = clock.setTimeout(() => this.#arrive(lane), at - clock.now());
   }
 
   /** What has the same time arrives in one piece, as from one read of a socket. */

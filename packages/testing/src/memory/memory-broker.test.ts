@@ -66,6 +66,18 @@ function stage(options: Partial<MemoryBrokerOptions> = {}, faults: MemoryNetwork
 
 const message = { exchange: '', routingKey: 'q', mandatory: true, content, properties: {}, headers: undefined };
 
+test('a client that pauses reading is told what came meanwhile after that, in one piece', async () => {
+  const { broker, clock, consuming } = stage();
+  broker.declareQueue('q', quorum);
+  const { channel, deliveries } = await consuming();
+  channel.pauseReading(50);
+  for (let index = 0; index < 3; index += 1) channel.publish(message);
+  await clock.advanceBy(49);
+  expect(deliveries).toEqual([]);
+  await clock.advanceBy(1);
+  expect(deliveries).toHaveLength(3);
+});
+
 test('a frozen broker does nothing, and everything in its order afterwards', async () => {
   const { broker, clock, open } = stage();
   broker.declareQueue('q', quorum);
