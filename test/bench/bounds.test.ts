@@ -73,7 +73,8 @@ describe(`${failed} messages that fail, prefetch ${prefetch}`, () => {
     expect(report.retry.promises / failed).toBeLessThanOrEqual(2.1);
   });
 
-  test('take no timer each', () => expect(report.retry.timers / failed).toBeLessThanOrEqual(0.02));
+  // By the clock: one for each pause in reading (2 ms), one for each group of copies (5 ms), so more on a slow machine.
+  test('take no timer each', () => expect(report.retry.timers / failed).toBeLessThanOrEqual(0.1));
 
   test('are copied and acknowledged by the hundred', () => {
     expect(report.retry.writes / failed).toBeLessThanOrEqual(0.03);

@@ -96,9 +96,10 @@ describe('examples/demo', { timeout: 120_000 }, () => {
     expect(demo.stdout).toMatch(/FAILED: nothing moved any more/);
   });
 
+  // Longer than the longest retry delay, 2 s: where only retries are left, nothing moves meanwhile.
   test('takes a consumer process that is slow to start for no standstill', async () => {
-    const late = 'if (process.env.DEMO_AMQP_URL) await new Promise((started) => setTimeout(started, 3000))';
-    await using demo = new Program('demo/main.ts', [fileOf(300), '--stall-seconds', '2'], {
+    const late = 'if (process.env.DEMO_AMQP_URL) await new Promise((started) => setTimeout(started, 5000))';
+    await using demo = new Program('demo/main.ts', [fileOf(300), '--stall-seconds', '4'], {
       ...env,
       NODE_OPTIONS: `--import "data:text/javascript,${late}"`,
     });

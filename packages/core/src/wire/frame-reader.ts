@@ -29,7 +29,7 @@ export class FrameReader {
   readonly #accept: AmqplibInside['accept'];
   /** By channel number. */
   readonly #listeners: (FrameListener | undefined)[] = [];
-  readonly #clock: Pick<Clock, 'setTimeout'>;
+  readonly #clock: Clock;
   #bytes: Buffer;
   /** Where in the bytes the next frame begins. */
   #at = 0;
@@ -39,7 +39,7 @@ export class FrameReader {
   #isPaused = false;
 
   /** Takes over at once. */
-  constructor(inside: AmqplibInside, clock: Pick<Clock, 'setTimeout'>) {
+  constructor(inside: AmqplibInside, clock: Clock) {
     this.#inside = inside;
     this.#clock = clock;
     this.#amqplibs = inside.recvFrame;

@@ -18,7 +18,7 @@ export class WireConnection {
   readonly #sinks = new WeakSet<FrameSink>();
 
   /** Takes over at once. No channel may be open yet. */
-  constructor(inside: AmqplibInside, clock: Pick<Clock, 'defer' | 'setTimeout'>) {
+  constructor(inside: AmqplibInside, clock: Clock) {
     this.#inside = inside;
     this.#sendMessage = inside.sendMessage;
     this.#writer = new FrameWriter(inside.stream, clock, () => {
