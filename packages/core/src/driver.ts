@@ -77,8 +77,8 @@ export interface DriverChannel {
   nack(deliveryTag: number, requeue: boolean, multiple?: boolean): void;
   reject(deliveryTag: number, requeue: boolean): void;
   /**
-   * What comes within so many milliseconds may be told together after them, that of the link's other channels too. Not
-   * where these have just been told something: they are not to wait.
+   * What comes within so many milliseconds may be told together after them, that of the link's other channels too. It may
+   * be told at once as well: over amqplib it is where those have just been told something, so that none has to wait.
    */
   pauseReading(forMs: number): void;
   /** Applies to consumers that start after it (per consumer, not global). */
